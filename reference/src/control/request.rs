@@ -1,0 +1,155 @@
+//! From a line to what it asks for.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::{answer::Failure, codec, lines::Line, params, value::PidValue};
+use crate::{
+    net::{StartOptions, start::HostPort},
+    node::{Command, CommandError, GlobalPid, MemberId, Timings},
+    wire::{InvalidName, NodeName, handshake::Cookie, name::AskedName},
+};
+
+/// What this node says it can do. Only what is true.
+const CAPABILITIES: [&str; 3] = ["registry", "rooms", "codec"];
+
+/// The version of the Snow distribution protocol.
+const PROTOCOL: u64 = 5;
+
+/// A request whose parameters are right.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) id: Value,
+    pub(crate) action: Action,
+}
+
+/// What has to be done about a request.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Nothing: this is the answer.
+    Answer(Value),
+    Start(Box<StartOptions>),
+    Barrier,
+    Command(Command),
+}
+
+/// # Errors
+/// The id to answer with (null when there is none) and what is wrong.
+pub(crate) fn parse(line: &Line) -> Result<Request, (Value, Failure)> {
+    let Line::Bytes(line) = line else {
+        return Err((Value::Null, Failure::no_json("the line is longer than 64 MiB")));
+    };
+    let object: Value = serde_json::from_slice(line).map_err(|why| (Value::Null, Failure::no_json(why.to_string())))?;
+    let id = object.get("id").cloned().unwrap_or_default();
+    let (Some(method), true) = (object.get("method").and_then(Value::as_str), id.is_number() || id.is_string()) else {
+        return Err((id, Failure::no_request("a request has `jsonrpc`, `id` and `method`")));
+    };
+    let params = object.get("params").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    match action(method, params) {
+        Ok(action) => Ok(Request { id, action }),
+        Err(failure) => Err((id, failure)),
+    }
+}
+
+fn action(method: &str, params: Value) -> Result<Action, Failure> {
+    let command = match method {
+        "initialize" => return initialize(&read(params)?),
+        "node.start" => return start(read(params)?),
+        "barrier" => return Ok(Action::Barrier),
+        "codec.decode" => return codec::decode(&read(params)?).map(Action::Answer),
+        "codec.encode" => return codec::encode(read(params)?).map(Action::Answer),
+        "codec.frames" => return codec::frames(&read(params)?).map(Action::Answer),
+        "codec.proof" => return codec::proof(read(params)?).map(Action::Answer),
+        "node.connect" => {
+            let params::Node { node } = read(params)?;
+            Command::Connect(NodeName::parse(&node).map_err(|why| invalid_name(&node, why))?)
+        }
+        "node.self" => Command::Whoami,
+        "node.list" => Command::Nodes,
+        "shutdown" => Command::Stop,
+        "process.spawn" => {
+            let params::Spawn { function, args } = read(params)?;
+            Command::Spawn { function, args }
+        }
+        "process.exit" => Command::Exit { pid: pid(read::<params::Exit>(params)?.pid)? },
+        "global.register" => {
+            let params::Register { name, pid: value } = read(params)?;
+            Command::Register { name, pid: pid(value)? }
+        }
+        "global.unregister" => Command::Unregister(read::<params::Name>(params)?.name),
+        "global.whereis" => Command::Whereis(read::<params::Name>(params)?.name),
+        "global.names" => Command::Names,
+        "room.broadcast" => {
+            let params::Broadcast { room, text, except } = read(params)?;
+            Command::Broadcast { room, text, except: except.map(|id| member(&id)) }
+        }
+        "room.join" => {
+            let params::Membership { member: id, room } = read(params)?;
+            Command::Join { member: member(&id), room: room.into() }
+        }
+        "room.leave" => {
+            let params::Membership { member: id, room } = read(params)?;
+            Command::Leave { member: member(&id), room: room.into() }
+        }
+        _ => return Err(Failure::unknown_method(method)),
+    };
+    Ok(Action::Command(command))
+}
+
+fn initialize(params: &params::Initialize) -> Result<Action, Failure> {
+    if params.protocol != PROTOCOL {
+        return Err(CommandError::Failed(format!("this node speaks protocol {PROTOCOL} only")).into());
+    }
+    Ok(Action::Answer(json!({
+        "implementation": "snow-node",
+        "version": env!("CARGO_PKG_VERSION"),
+        "language": "Rust",
+        "protocol": PROTOCOL,
+        "control": 1,
+        "capabilities": CAPABILITIES,
+    })))
+}
+
+fn start(params: params::Start) -> Result<Action, Failure> {
+    let name = AskedName::parse(&params.name).map_err(|why| invalid_name(&params.name, why))?;
+    let cookie = Cookie::new(params.cookie).ok_or_else(|| CommandError::InvalidName("the cookie is empty".into()))?;
+    let listen = match params.listen {
+        None => None,
+        Some(text) => Some(HostPort::parse(&text).ok_or_else(|| Failure::invalid_params("`listen` is not host:port"))?),
+    };
+    let defaults = Timings::default();
+    let timings = Timings {
+        heartbeat_interval: time(params.heartbeat_interval_ms, defaults.heartbeat_interval)?,
+        heartbeat_timeout: time(params.heartbeat_timeout_ms, defaults.heartbeat_timeout)?,
+        handshake_timeout: time(params.handshake_timeout_ms, defaults.handshake_timeout)?,
+    };
+    Ok(Action::Start(Box::new(StartOptions { name, cookie, timings, listen, rooms: None })))
+}
+
+/// From 1 ms to a year: no time of a node is 0 or overflows a clock.
+fn time(milliseconds: Option<u64>, default: Duration) -> Result<Duration, Failure> {
+    match milliseconds {
+        None => Ok(default),
+        Some(value @ 1..=31_536_000_000) => Ok(Duration::from_millis(value)),
+        Some(value) => Err(Failure::invalid_params(format!("{value} ms is not between 1 ms and a year"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, Failure> {
+    serde_json::from_value(params).map_err(|why| Failure::invalid_params(why.to_string()))
+}
+
+fn pid(value: PidValue) -> Result<GlobalPid, Failure> {
+    value.global().ok_or_else(|| Failure::invalid_params("a local id has 40 bits"))
+}
+
+/// Ids that were never given become one that never is.
+fn member(id: &str) -> MemberId {
+    MemberId(id.strip_prefix('m').and_then(|number| number.parse().ok()).unwrap_or(0))
+}
+
+fn invalid_name(name: &str, why: InvalidName) -> Failure {
+    CommandError::InvalidName(format!("{name:?} {why}")).into()
+}

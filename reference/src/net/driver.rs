@@ -1,0 +1,400 @@
+//! The event loop: hands what happens to the pure node, one thing at a time, and does what it says.
+
+use std::{collections::BTreeMap, collections::VecDeque, sync::Arc, time::Instant};
+
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time,
+};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{
+    link::{Closing, Drain, Link},
+    listener,
+    members::{self, Member},
+    outbox::Outbox,
+    random::SecureEntropy,
+    start::{self, Bound, StartOptions, Started},
+    tls::{Tls, Transport},
+};
+use crate::{
+    faults::{Context, Planted},
+    node::{Answer, Command, CommandError, ConnId, Event, How, Input, MemberId, Node, Output, Role, SyncStream, Token},
+    wire::{FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Payload, message::Phase},
+};
+
+/// Things that may wait for the driver. Each connection has at most one chunk among them.
+const QUEUE: usize = 1_024;
+
+/// How long the tasks of connections that are being closed are waited for at the end.
+const GOODBYE: time::Duration = time::Duration::from_secs(2);
+
+/// Something that happened outside.
+pub(crate) enum Happening {
+    Start(Token, StartOptions),
+    Command(Token, Command),
+    /// Answer when all that has been received so far has had its effects.
+    Barrier(Token),
+    Accepted(TcpStream),
+    /// TLS is up on a connection of either role.
+    Secured(ConnId, mpsc::UnboundedSender<Drain>),
+    DialFailed(ConnId, String),
+    /// Bytes, and what to drop when the node is done with them.
+    Bytes(ConnId, Vec<u8>, oneshot::Sender<()>),
+    Closed(ConnId, String),
+    MemberAccepted(TcpStream),
+    Joined(MemberId, Arc<str>, Member),
+    Left(MemberId),
+    Drained(Token),
+}
+
+/// What the front end (control or by hand) is told.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Started(Token, Result<Started, CommandError>),
+    Reply(Token, Result<Answer, CommandError>),
+    Event(Event),
+}
+
+/// The driver's end of a connection. Dropping it closes the connection at once.
+struct Connection {
+    frames: FrameReader,
+    outbox: Arc<Outbox>,
+    closing: watch::Sender<Closing>,
+    /// There once TLS is up.
+    drains: Option<mpsc::UnboundedSender<Drain>>,
+}
+
+/// Owns the node and everything that is open.
+pub(crate) struct Driver {
+    node: Node,
+    planted: Planted,
+    entropy: SecureEntropy,
+    tls: Tls,
+    happenings: mpsc::Receiver<Happening>,
+    sender: mpsc::Sender<Happening>,
+    reports: mpsc::UnboundedSender<Report>,
+    connections: BTreeMap<ConnId, Connection>,
+    members: BTreeMap<MemberId, Member>,
+    last_accepted: u64,
+    last_member: u64,
+    tasks: JoinSet<()>,
+    /// Connections that have been told to close; they outlive the node's interest in them.
+    leaving: Vec<watch::Sender<Closing>>,
+    inputs: VecDeque<Input>,
+    /// Inputs that came of outputs and of planted faults; they follow those that are there.
+    added: VecDeque<Input>,
+}
+
+impl Driver {
+    /// A driver, where to tell it what to do, and where it reports. Reports are not bounded: whoever started the node
+    /// reads them, or has only itself to blame.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn new(
+        mut planted: Planted,
+    ) -> anyhow::Result<(Self, mpsc::Sender<Happening>, mpsc::UnboundedReceiver<Report>)> {
+        let mut transport = Transport::default();
+        planted.transport(&mut transport);
+        let tls = Tls::new(&transport)?;
+        let (sender, happenings) = mpsc::channel(QUEUE);
+        let (reports, receiver) = mpsc::unbounded_channel();
+        let driver = Self {
+            node: Node::new(),
+            planted,
+            entropy: SecureEntropy::new(),
+            tls,
+            happenings,
+            sender: sender.clone(),
+            reports,
+            connections: BTreeMap::new(),
+            members: BTreeMap::new(),
+            last_accepted: 0,
+            last_member: 0,
+            tasks: JoinSet::new(),
+            leaving: Vec::new(),
+            inputs: VecDeque::new(),
+            added: VecDeque::new(),
+        };
+        Ok((driver, sender, receiver))
+    }
+
+    /// Runs until a [`Command::Stop`] has been done and the connections are closed.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let due = self.node.next_timer();
+            let timer = async {
+                match due {
+                    Some(due) => time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(happening) = self.happenings.recv() => {
+                    let stops = matches!(happening, Happening::Command(_, Command::Stop));
+                    self.happened(happening).await;
+                    if stops {
+                        break;
+                    }
+                }
+                () = timer => {}
+                Some(_) = self.tasks.join_next() => continue,
+            }
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.input(Input::Tick);
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    async fn happened(&mut self, happening: Happening) {
+        match happening {
+            Happening::Start(token, options) => {
+                let result = self.start(options).await;
+                self.report(Report::Started(token, result));
+            }
+            Happening::Command(token, command) => self.input(Input::Command(token, command)),
+            Happening::Barrier(token) => self.barrier(token),
+            Happening::Drained(token) => self.report(Report::Reply(token, Ok(Answer::Done))),
+            Happening::Accepted(stream) => self.accepted(stream),
+            Happening::Secured(conn, drains) => {
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.drains = Some(drains);
+                    if conn.role == Role::Dialled {
+                        self.input(Input::Dialled(conn));
+                    }
+                }
+            }
+            Happening::DialFailed(conn, why) => {
+                self.connections.remove(&conn);
+                self.input(Input::DialFailed(conn, why));
+            }
+            Happening::Bytes(conn, bytes, _taken) => self.bytes(conn, bytes),
+            Happening::Closed(conn, why) => {
+                tracing::debug!(?conn, why, "connection ended");
+                if self.connections.remove(&conn).is_some() {
+                    self.input(Input::Closed(conn));
+                }
+            }
+            Happening::MemberAccepted(stream) => {
+                self.last_member += 1;
+                let id = MemberId(self.last_member);
+                self.tasks.spawn(members::serve(stream, id, self.sender.clone()));
+            }
+            Happening::Joined(member, room, handle) => {
+                self.members.insert(member, handle);
+                self.input(Input::MemberJoined { member, room });
+            }
+            Happening::Left(member) => {
+                if self.members.remove(&member).is_some() {
+                    self.input(Input::MemberLeft(member));
+                }
+            }
+        }
+    }
+
+    async fn start(&mut self, options: StartOptions) -> Result<Started, CommandError> {
+        if self.node.identity().is_some() {
+            return Err(CommandError::AlreadyStarted);
+        }
+        let Bound { identity, nodes, members, mut started } = start::bind_all(options).await?;
+        self.input(Input::Start(identity));
+        if let Some(identity) = self.node.identity() {
+            started.creation = identity.creation.get();
+        }
+        self.tasks.spawn(listener::accept(nodes, self.sender.clone(), Happening::Accepted));
+        self.tasks.spawn(listener::accept(members, self.sender.clone(), Happening::MemberAccepted));
+        Ok(started)
+    }
+
+    fn accepted(&mut self, stream: TcpStream) {
+        self.last_accepted += 1;
+        let conn = ConnId { role: Role::Accepted, serial: self.last_accepted };
+        let link = self.open(conn);
+        let tls = self.tls.clone();
+        self.tasks.spawn(link.accept(stream, tls));
+        self.input(Input::Accepted(conn));
+    }
+
+    fn open(&mut self, conn: ConnId) -> Link {
+        let outbox = Arc::new(Outbox::default());
+        let (closing, watched) = watch::channel(Closing::No);
+        let connection = Connection { frames: FrameReader::new(), outbox: outbox.clone(), closing, drains: None };
+        self.connections.insert(conn, connection);
+        Link { conn, outbox, closing: watched, happenings: self.sender.clone() }
+    }
+
+    /// Takes frames out of what has come. The limit is asked for anew before each frame: the one behind REPLY or ACK is
+    /// a session's already (FRAME-10).
+    fn bytes(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        let bytes = self.filter(|planted, context| planted.bytes_in(context, conn, bytes));
+        let mut rest = &bytes[..];
+        while let Some(phase) = self.node.phase(conn) {
+            let limit = match phase {
+                Phase::Handshake => MAX_HANDSHAKE_PAYLOAD,
+                Phase::Session => MAX_SESSION_PAYLOAD,
+            };
+            let limit = self.filter(|planted, context| planted.frame_limit(context, conn, limit));
+            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            match connection.frames.next(&mut rest, limit) {
+                Ok(Some(payload)) => {
+                    let payload = self.filter(|planted, context| planted.frame_in(context, conn, payload));
+                    if let Some(payload) = payload {
+                        self.input(Input::Frame(conn, payload));
+                    }
+                }
+                Ok(None) => break,
+                Err(why) => {
+                    tracing::info!(?conn, "closed: {why}");
+                    self.close(conn, How::Flush);
+                    self.input(Input::Closed(conn));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Gives the node one input and does what comes of it, and of that in turn.
+    fn input(&mut self, input: Input) {
+        let input = self.filter(|planted, context| planted.input(context, input));
+        self.inputs.extend(input);
+        self.settle();
+    }
+
+    /// Handles inputs until none is left.
+    fn settle(&mut self) {
+        self.inputs.append(&mut self.added);
+        while let Some(input) = self.inputs.pop_front() {
+            let entropy = &mut self.planted.entropy(&mut self.entropy);
+            for output in self.node.handle(input, Instant::now(), entropy) {
+                self.filtered(output);
+            }
+            self.inputs.append(&mut self.added);
+        }
+    }
+
+    /// Does an output as the planted faults leave it. A table is made into frames at once, so that they can be seen.
+    fn filtered(&mut self, output: Output) {
+        if self.planted.is_empty() {
+            return self.perform(output);
+        }
+        match self.filter(|planted, context| planted.output(context, output)) {
+            Some(Output::Send(conn, payload)) => self.frame_out(conn, payload),
+            Some(Output::Sync(conn, stream)) => stream.for_each(|payload| self.frame_out(conn, payload.into())),
+            Some(output) => self.perform(output),
+            None => {}
+        }
+    }
+
+    fn frame_out(&mut self, conn: ConnId, payload: Payload) {
+        if let Some(payload) = self.filter(|planted, context| planted.frame_out(context, conn, payload)) {
+            self.send(conn, payload);
+        }
+    }
+
+    /// Runs one hook of the planted faults, and does what it has added. Without faults this costs nothing.
+    fn filter<T>(&mut self, hook: impl FnOnce(&mut Planted, &mut Context<'_>) -> T) -> T {
+        let mut context = Context::new(&self.node);
+        let result = hook(&mut self.planted, &mut context);
+        let (outputs, inputs) = context.into_added();
+        for output in outputs {
+            self.perform(output);
+        }
+        self.added.extend(inputs);
+        result
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Dial { conn, host, port } => {
+                let link = self.open(conn);
+                let tls = self.tls.clone();
+                self.tasks.spawn(link.dial(host, port, tls));
+            }
+            Output::Send(conn, payload) => self.send(conn, payload),
+            Output::Sync(conn, stream) => self.sync(conn, stream),
+            Output::Close(conn, how) => self.close(conn, how),
+            Output::Reply(token, result) => self.report(Report::Reply(token, result)),
+            Output::Event(event) => self.report(Report::Event(event)),
+            Output::Deliver { members, text, report } => self.deliver(&members, text, report),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, payload: Payload) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.outbox.push(payload).is_err() {
+            tracing::warn!(?conn, "closed: the peer does not read, and too much waits for it");
+            self.connections.remove(&conn);
+            self.added.push_back(Input::Closed(conn));
+        }
+    }
+
+    fn sync(&mut self, conn: ConnId, stream: SyncStream) {
+        if let Some(connection) = self.connections.get(&conn) {
+            connection.outbox.push_sync(stream);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, how: How) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        if how == How::Flush && connection.closing.send(Closing::Flush).is_ok() {
+            self.leaving.retain(|closing| !closing.is_closed());
+            self.leaving.push(connection.closing);
+        }
+    }
+
+    fn deliver(&mut self, to: &[MemberId], text: String, report: Option<Token>) {
+        let text = Utf8Bytes::from(text);
+        let mut failed = 0;
+        for member in to {
+            if !self.members.get(member).is_some_and(|handle| handle.deliver(text.clone())) {
+                failed += 1;
+                self.members.remove(member);
+                self.added.push_back(Input::MemberLeft(*member));
+            }
+        }
+        if let Some(report) = report {
+            self.added.push_back(Input::Delivered { report, failed });
+        }
+    }
+
+    /// Has every connection hand over what it has, and then queues the answer behind all of that.
+    fn barrier(&mut self, token: Token) {
+        let links = self.connections.values().filter_map(|connection| connection.drains.as_ref());
+        let members = self.members.values().map(|member| &member.drains);
+        let drained: Vec<_> = links
+            .chain(members)
+            .filter_map(|drains| {
+                let (drain, drained) = oneshot::channel();
+                drains.send(drain).is_ok().then_some(drained)
+            })
+            .collect();
+        let sender = self.sender.clone();
+        self.tasks.spawn(async move {
+            for drained in drained {
+                // An error is the answer: the sender was dropped.
+                let _ = drained.await;
+            }
+            let _ = sender.send(Happening::Drained(token)).await;
+        });
+    }
+
+    fn report(&self, report: Report) {
+        // The front end is gone only when the whole process ends.
+        let _ = self.reports.send(report);
+    }
+
+    /// Waits for the connections that are being closed. Listeners and members end with the driver.
+    async fn say_goodbye(self) {
+        self.members.into_values().for_each(drop);
+        let leaving = async {
+            for closing in &self.leaving {
+                closing.closed().await;
+            }
+        };
+        let _ = time::timeout(GOODBYE, leaving).await;
+    }
+}

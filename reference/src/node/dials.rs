@@ -1,0 +1,99 @@
+//! Dials: which are under way, which wait their turn, and who waits for a session with whom.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::input::{ConnId, Role, Token};
+use crate::wire::NodeName;
+
+/// Most dials under way at once that peers' lists have caused (MEM-13).
+const MAX_LISTED: usize = 8;
+
+/// Most listed names that wait their turn; what is listed past them is skipped, so that lists cannot fill the memory.
+const MAX_QUEUED: usize = 65_536;
+
+/// Why a dial was started. Those that a caller asked for do not wait behind lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Caller,
+    List,
+}
+
+#[derive(Debug)]
+struct Dial {
+    conn: ConnId,
+    cause: Cause,
+}
+
+/// At most one dial a name.
+#[derive(Debug, Default)]
+pub(crate) struct Dials {
+    under_way: BTreeMap<NodeName, Dial>,
+    listed: VecDeque<NodeName>,
+    is_listed: BTreeSet<NodeName>,
+    waiting: BTreeMap<NodeName, Vec<Token>>,
+    last_serial: u64,
+}
+
+impl Dials {
+    pub(crate) fn is_under_way(&self, name: &NodeName) -> bool {
+        self.under_way.contains_key(name)
+    }
+
+    /// Queues a listed name; one that is queued or under way already stays as it is (MEM-11).
+    pub(crate) fn queue(&mut self, name: NodeName) {
+        let known = self.is_under_way(&name) || self.is_listed.contains(&name);
+        if !known && self.listed.len() < MAX_QUEUED {
+            self.is_listed.insert(name.clone());
+            self.listed.push_back(name);
+        }
+    }
+
+    /// The next queued name whose turn has come.
+    pub(crate) fn next_listed(&mut self) -> Option<NodeName> {
+        let busy = self.under_way.values().filter(|dial| dial.cause == Cause::List).count();
+        while busy < MAX_LISTED {
+            let name = self.listed.pop_front()?;
+            // Names that were dropped or taken over by a caller are left behind in the queue.
+            if self.is_listed.remove(&name) {
+                return Some(name);
+            }
+        }
+        None
+    }
+
+    /// Notes a dial that starts now; gives it its connection.
+    pub(crate) fn start(&mut self, name: NodeName, cause: Cause) -> ConnId {
+        self.last_serial += 1;
+        let conn = ConnId { role: Role::Dialled, serial: self.last_serial };
+        self.is_listed.remove(&name);
+        self.under_way.insert(name, Dial { conn, cause });
+        conn
+    }
+
+    /// Notes that a dial has ended, one way or the other.
+    pub(crate) fn finish(&mut self, name: &NodeName) -> Option<ConnId> {
+        self.under_way.remove(name).map(|dial| dial.conn)
+    }
+
+    /// Takes a name out of the queue: a session with it is live (MEM-22).
+    pub(crate) fn drop_queued(&mut self, name: &NodeName) {
+        self.is_listed.remove(name);
+    }
+
+    /// Somebody waits for a session with `name`.
+    pub(crate) fn wait(&mut self, name: NodeName, token: Token) {
+        self.waiting.entry(name).or_default().push(token);
+    }
+
+    pub(crate) fn has_waiting(&self, name: &NodeName) -> bool {
+        self.waiting.contains_key(name)
+    }
+
+    pub(crate) fn take_waiting(&mut self, name: &NodeName) -> Vec<Token> {
+        self.waiting.remove(name).unwrap_or_default()
+    }
+
+    pub(crate) fn take_all_waiting(&mut self) -> Vec<Token> {
+        std::mem::take(&mut self.waiting).into_values().flatten().collect()
+    }
+}

@@ -1,0 +1,174 @@
+//! How sessions come and go: begin and end, dialling, the mesh that lists of peers make.
+
+use std::time::Duration;
+
+use super::{
+    Answer, CommandError, ConnId, Event, Handshake, How, Node, NodeName, Output, ReadOrder, Timer, Timings, Token,
+    Turn, dials::Cause, heartbeat::Heartbeat, output::Refusal, sessions::Session,
+};
+use crate::wire::{Creation, NodeId, membership::PeerList};
+
+/// How long a caller whose dial the peer has closed goes on waiting for the peer's own dial, which MEM-18 prefers.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Node {
+    pub(super) fn timings(&self) -> Option<Timings> {
+        self.identity.as_ref().map(|identity| identity.timings)
+    }
+
+    /// Answered as soon as a session with that name exists, whoever opened it (MEM-23).
+    pub(super) fn connect(&mut self, token: Token, name: NodeName, turn: &mut Turn<'_>) {
+        let own = self.identity.as_ref().map(|identity| identity.name.clone());
+        let result = match own {
+            None => Err(CommandError::NotStarted),
+            Some(own) if own == name => Err(CommandError::ConnectFailed("a node does not connect to itself".into())),
+            Some(_) if self.sessions.named(&name).is_some() => Ok(Answer::Done),
+            Some(_) => {
+                self.dials.wait(name.clone(), token);
+                if !self.dials.is_under_way(&name) {
+                    self.dial(name, Cause::Caller, turn);
+                }
+                return;
+            }
+        };
+        self.reply(token, result);
+    }
+
+    /// Dials every listed name that is neither ours nor connected; invalid ones are skipped (MEM-6 to MEM-9).
+    pub(super) fn peers_listed(&mut self, list: &PeerList<'_>, turn: &mut Turn<'_>) {
+        let Some(own) = self.identity.as_ref().map(|identity| identity.name.clone()) else { return };
+        for name in list.peers.iter().filter_map(|name| NodeName::parse(name).ok()) {
+            if name != own && self.sessions.named(&name).is_none() {
+                self.dials.queue(name);
+            }
+        }
+        self.dial_listed(turn);
+    }
+
+    fn dial_listed(&mut self, turn: &mut Turn<'_>) {
+        while let Some(name) = self.dials.next_listed() {
+            if self.sessions.named(&name).is_none() {
+                self.dial(name, Cause::List, turn);
+            }
+        }
+    }
+
+    fn dial(&mut self, name: NodeName, cause: Cause, turn: &mut Turn<'_>) {
+        let Some(timings) = self.timings() else { return };
+        let (host, port) = name.address();
+        let conn = self.dials.start(name.clone(), cause);
+        self.handshakes.insert(conn, Handshake::Connecting { target: name });
+        self.timers.set(Timer::Handshake(conn), turn.now + timings.handshake_timeout);
+        self.outputs.push(Output::Dial { conn, host, port });
+    }
+
+    /// The connection is gone, in whatever state it was; one that was no session causes no disconnect (MEM-42).
+    pub(super) fn closed(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
+        self.end_session(conn, turn);
+        let refused = match self.handshakes.get(&conn) {
+            Some(Handshake::AwaitChallenge { target } | Handshake::AwaitAck { target, .. }) => Some(target.clone()),
+            _ => None,
+        };
+        let own = self.identity.as_ref().map(|identity| identity.name.clone());
+        if let Some(target) = refused
+            && own > Some(target.clone())
+            && self.dials.has_waiting(&target)
+        {
+            // A smaller peer that dials us itself closes our dial: give its connection time to arrive.
+            self.timers.set(Timer::Grace(target), turn.now + GRACE);
+        }
+        self.forget_handshake(conn, why, turn);
+    }
+
+    /// No session has come of it after all.
+    pub(super) fn grace_over(&mut self, name: &NodeName) {
+        if !self.dials.is_under_way(name) {
+            self.fail_waiting(name, "the peer closed the connection");
+        }
+    }
+
+    /// Drops what is known of a connection that is not a session, and starts the next dial in its place.
+    pub(super) fn forget_handshake(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
+        self.timers.cancel(&Timer::Handshake(conn));
+        let Some(target) = self.handshakes.remove(&conn).and_then(|stage| stage.dialled().cloned()) else { return };
+        self.dials.finish(&target);
+        self.event(Event::DialFailed(target.clone(), why.to_owned()));
+        if !self.timers.is_set(&Timer::Grace(target.clone())) {
+            self.fail_waiting(&target, why);
+        }
+        self.dial_listed(turn);
+    }
+
+    fn fail_waiting(&mut self, name: &NodeName, why: &str) {
+        for token in self.dials.take_waiting(name) {
+            self.reply(token, Err(CommandError::ConnectFailed(why.to_owned())));
+        }
+    }
+
+    /// The handshake is done. Whatever stands against the new session goes first, in this order: the session of a
+    /// former run (MEM-24, MEM-26), our own dial (MEM-21), entries of former runs (REG-20).
+    pub(super) fn begin_session(
+        &mut self,
+        conn: ConnId,
+        peer: NodeName,
+        creation: Creation,
+        id: NodeId,
+        read: ReadOrder,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(timings) = self.timings() else { return };
+        self.handshakes.remove(&conn);
+        self.timers.cancel(&Timer::Handshake(conn));
+        if let Some(former) = self.sessions.named(&peer).map(|session| session.conn) {
+            self.outputs.push(Output::Close(former, How::AtOnce));
+            self.end_session(former, turn);
+        }
+        self.drop_own_dial(conn, &peer);
+        self.registry.remove_former(&peer, creation);
+
+        let others: Vec<NodeName> = self.sessions.peers().cloned().collect();
+        let heartbeat = Heartbeat::default();
+        self.sessions.insert(Session { conn, peer: peer.clone(), creation, id, read, heartbeat });
+        self.timers.set(Timer::Ping(conn), turn.now + timings.heartbeat_interval);
+        self.send_peers(conn, &others);
+        self.send_table(conn);
+        self.event(Event::SessionOpened(peer.clone(), creation));
+        self.timers.cancel(&Timer::Grace(peer.clone()));
+        for token in self.dials.take_waiting(&peer) {
+            self.reply(token, Ok(Answer::Done));
+        }
+        self.dial_listed(turn);
+    }
+
+    /// All effects of a disconnect, once: the session is removed first, so a second end finds nothing (MEM-39).
+    pub(super) fn end_session(&mut self, conn: ConnId, _turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.remove(conn) else { return };
+        self.timers.cancel(&Timer::Ping(conn));
+        self.timers.cancel(&Timer::Pong(conn));
+        self.forget_owner(&session.peer);
+        self.event(Event::SessionClosed(session.peer, session.creation));
+    }
+
+    fn drop_own_dial(&mut self, session: ConnId, peer: &NodeName) {
+        self.dials.drop_queued(peer);
+        let Some(dial) = self.dials.finish(peer) else { return };
+        if dial != session {
+            self.handshakes.remove(&dial);
+            self.timers.cancel(&Timer::Handshake(dial));
+            self.outputs.push(Output::Close(dial, How::Flush));
+            self.event(Event::Refused(dial, Refusal::Superseded));
+        }
+    }
+
+    /// Left out when there is no other connected node (MEM-1, MEM-3).
+    fn send_peers(&mut self, conn: ConnId, others: &[NodeName]) {
+        if others.is_empty() {
+            return;
+        }
+        let peers = others.iter().map(NodeName::as_str).collect();
+        // 3 to 20 nodes are meant; a list that no frame could hold is left out rather than cut.
+        if let Ok(payload) = (PeerList { peers }).encode() {
+            self.outputs.push(Output::Send(conn, payload.into()));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The pure node: `handle(input, now, entropy) -> outputs` and `next_timer()`.
+//!
+//! No sockets, clocks, randomness, tasks or locks; all state is here, and the same inputs give the same outputs.
+
+mod dials;
+mod duplicates;
+mod entropy;
+mod frames;
+mod handshake;
+mod heartbeat;
+mod identity;
+mod input;
+mod mesh;
+mod names;
+mod numbering;
+mod output;
+mod processes;
+mod registry;
+mod rooms;
+mod sessions;
+mod sync;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, mem, time::Instant};
+
+pub(crate) use entropy::Entropy;
+pub(crate) use identity::{GlobalPid, Identity, NONODE, Timings};
+pub(crate) use input::{Command, ConnId, Input, MemberId, Role, Token};
+pub(crate) use output::{Answer, CommandError, Event, How, Output};
+pub(crate) use sync::SyncStream;
+
+use dials::Dials;
+use handshake::Handshake;
+use numbering::Numbering;
+use output::Refusal;
+use processes::Processes;
+use registry::Registry;
+use rooms::Rooms;
+use sessions::{ReadOrder, Sessions};
+use timers::{Timer, Timers};
+
+use crate::wire::{Creation, NodeName, Payload, message::Phase};
+
+/// Most accepted connections that are not authenticated yet; past it the oldest makes room. Handshakes that are not
+/// stalled take milliseconds, so only stalled ones are ever the oldest of so many (HS-30).
+const MAX_UNAUTHENTICATED: usize = 512;
+
+/// A node. Works before it is started, too: then it is `nonode@nohost`, with processes and names but no sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    identity: Option<Identity>,
+    handshakes: BTreeMap<ConnId, Handshake>,
+    sessions: Sessions,
+    dials: Dials,
+    numbering: Numbering,
+    registry: Registry,
+    processes: Processes,
+    rooms: Rooms,
+    timers: Timers,
+    last_read: ReadOrder,
+    outputs: Vec<Output>,
+}
+
+/// What an observer may know of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionView {
+    pub(crate) phase: Phase,
+    /// The session's peer; in the handshake the name dialled, or the one that NAME claimed.
+    pub(crate) peer: Option<NodeName>,
+    pub(crate) creation: Option<Creation>,
+}
+
+/// The time and the randomness of one call of [`Node::handle`].
+struct Turn<'a> {
+    now: Instant,
+    entropy: &'a mut dyn Entropy,
+}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one input in and returns what has to be done about it, in order.
+    ///
+    /// `now` never goes back. Inputs about connections that the node has closed are ignored.
+    pub(crate) fn handle(&mut self, input: Input, now: Instant, entropy: &mut dyn Entropy) -> Vec<Output> {
+        let turn = &mut Turn { now, entropy };
+        match input {
+            Input::Start(identity) => self.identity = Some(identity),
+            Input::Accepted(conn) => self.accepted(conn, turn),
+            Input::Dialled(conn) => self.dialled(conn),
+            Input::Frame(conn, payload) => self.frame(conn, &payload, turn),
+            Input::Closed(conn) => self.closed(conn, "the peer closed the connection", turn),
+            Input::DialFailed(conn, why) => self.closed(conn, &why, turn),
+            Input::Tick => self.tick(turn),
+            Input::MemberJoined { member, room } => self.member_joined(member, room),
+            Input::MemberLeft(member) => self.rooms.drop_member(member),
+            Input::Delivered { report, failed } => self.reply(report, Ok(Answer::Failed(failed))),
+            Input::Command(token, command) => self.command(token, command, turn),
+        }
+        mem::take(&mut self.outputs)
+    }
+
+    /// When [`Input::Tick`] is due, if nothing else comes before.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Who this node is, once it is started.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// `None` for a connection that the node does not have (any more).
+    pub(crate) fn connection(&self, conn: ConnId) -> Option<ConnectionView> {
+        if let Some(session) = self.sessions.get(conn) {
+            let (peer, creation) = (Some(session.peer.clone()), Some(session.creation));
+            return Some(ConnectionView { phase: Phase::Session, peer, creation });
+        }
+        let handshake = self.handshakes.get(&conn)?;
+        let (peer, creation) = (handshake.peer().cloned(), handshake.creation());
+        Some(ConnectionView { phase: Phase::Handshake, peer, creation })
+    }
+
+    /// All sessions, as an observer may know them.
+    pub(crate) fn session_views(&self) -> Vec<(ConnId, ConnectionView)> {
+        let conns = self.sessions.conns().into_iter();
+        conns.filter_map(|conn| Some((conn, self.connection(conn)?))).collect()
+    }
+
+    /// Which tags and which frame limit a connection's next frame is read with; `None` when it is not the node's.
+    pub(crate) fn phase(&self, conn: ConnId) -> Option<Phase> {
+        if self.sessions.get(conn).is_some() {
+            Some(Phase::Session)
+        } else {
+            self.handshakes.contains_key(&conn).then_some(Phase::Handshake)
+        }
+    }
+
+    fn tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some(timer) = self.timers.pop(turn.now) {
+            match timer {
+                Timer::Handshake(conn) => self.refuse(conn, Refusal::TimedOut, turn),
+                Timer::Ping(conn) => self.ping(conn, turn),
+                Timer::Pong(conn) => self.pong_missing(conn, turn),
+                Timer::Grace(name) => self.grace_over(&name),
+            }
+        }
+    }
+
+    fn command(&mut self, token: Token, command: Command, turn: &mut Turn<'_>) {
+        let result = match command {
+            Command::Connect(name) => return self.connect(token, name, turn),
+            Command::Broadcast { room, text, except } => return self.broadcast(token, &room, text, except),
+            Command::Nodes => Ok(Answer::Nodes(self.sessions.peers().cloned().collect())),
+            Command::Whoami => Ok(self.whoami()),
+            Command::Spawn { function, args } => self.spawn(&function, &args),
+            Command::Exit { pid } => self.exit(&pid),
+            Command::Register { name, pid } => self.register(&name, &pid),
+            Command::Unregister(name) => self.unregister(&name),
+            Command::Whereis(name) => Ok(self.whereis(&name)),
+            Command::Names => Ok(self.names()),
+            Command::Join { member, room } => self.join(member, room),
+            Command::Leave { member, room } => self.leave(member, &room),
+            Command::Stop => {
+                self.stop();
+                Ok(Answer::Done)
+            }
+        };
+        self.reply(token, result);
+    }
+
+    /// Closes everything, properly and at once; no clean-up is told, since nobody is left to hear it.
+    fn stop(&mut self) {
+        for session in self.sessions.take_all() {
+            self.outputs.push(Output::Close(session.conn, How::Flush));
+            self.outputs.push(Output::Event(Event::SessionClosed(session.peer, session.creation)));
+        }
+        for conn in mem::take(&mut self.handshakes).into_keys() {
+            self.outputs.push(Output::Close(conn, How::Flush));
+        }
+        self.timers = Timers::default();
+        for token in self.dials.take_all_waiting() {
+            self.reply(token, Err(CommandError::ConnectFailed("the node is stopping".into())));
+        }
+    }
+
+    fn reply(&mut self, token: Token, result: Result<Answer, CommandError>) {
+        self.outputs.push(Output::Reply(token, result));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push(Output::Event(event));
+    }
+
+    /// Sends one payload to every session.
+    fn send_to_all(&mut self, payload: Vec<u8>) {
+        let payload: Payload = payload.into();
+        for conn in self.sessions.conns() {
+            self.outputs.push(Output::Send(conn, payload.clone()));
+        }
+    }
+}
