@@ -1,0 +1,88 @@
+//! The process group that a node is started in: signals to all of it, and what `/proc` tells about its members.
+//!
+//! The group's id is the node's process id, which the system gives to nobody else until the node has been reaped. So
+//! nothing here can hit a process that the harness did not start, as long as it is called before that.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// A process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group(u32);
+
+/// A live process of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) id: u32,
+    pub(crate) command: String,
+}
+
+impl Group {
+    /// The group that a process leads.
+    pub(crate) fn of_leader(id: u32) -> Self {
+        Self(id)
+    }
+
+    /// Sends a signal to every member. A group without live members is none's business.
+    pub(crate) fn signal(self, signal: Signal) {
+        if let Ok(id) = i32::try_from(self.0) {
+            let _ = killpg(Pid::from_raw(id), signal);
+        }
+    }
+
+    /// Blocks until the leader has ended, and leaves it to be reaped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn await_leader(self) {
+        use nix::errno::Errno;
+        use nix::sys::wait::{Id, WaitPidFlag, waitid};
+        let Ok(id) = i32::try_from(self.0) else { return };
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        while waitid(Id::Pid(Pid::from_raw(id)), flags) == Err(Errno::EINTR) {}
+    }
+
+    /// Elsewhere a leader can only be awaited by reaping it.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn await_leader(self) {}
+
+    /// The live members. Without `/proc` there is no telling, and the answer is none.
+    pub(crate) fn members(self) -> Vec<Member> {
+        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+        processes
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(|id: u32| self.member(id))
+            .collect()
+    }
+
+    fn member(self, id: u32) -> Option<Member> {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The command stands in parentheses and may contain anything, parentheses too.
+        let (before, after) = stat.rsplit_once(')')?;
+        let (_, command) = before.split_once('(')?;
+        let mut fields = after.split_whitespace();
+        let is_dead = matches!(fields.next()?, "Z" | "X");
+        let group: u32 = fields.nth(1)?.parse().ok()?;
+        (group == self.0 && !is_dead).then(|| Member { id, command: command.to_owned() })
+    }
+
+    /// Resident memory of all members in bytes. `None` where the system does not tell.
+    pub(crate) fn resident_memory(self) -> Option<u64> {
+        let sizes: Vec<u64> = self.members().iter().filter_map(|member| resident_memory(member.id)).collect();
+        (!sizes.is_empty()).then(|| sizes.iter().sum())
+    }
+
+    /// Open file descriptors of all members. `None` where the system does not tell.
+    pub(crate) fn open_files(self) -> Option<usize> {
+        let count = |member: &Member| fs::read_dir(format!("/proc/{}/fd", member.id)).ok().map(Iterator::count);
+        let counts: Vec<usize> = self.members().iter().filter_map(count).collect();
+        (!counts.is_empty()).then(|| counts.iter().sum())
+    }
+}
+
+fn resident_memory(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,252 @@
+//! One line that a node prints: checked against the control protocol's schema before anything believes it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+const SCHEMA: &str = include_str!("../../../spec/control.schema.json");
+
+/// How much of a bad line is quoted, in characters.
+const QUOTED: usize = 300;
+
+/// A line that is what it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Line {
+    Answer { id: i64, result: Value },
+    Error { id: i64, error: RpcError },
+    Notification { seq: u64, method: String, params: Map<String, Value> },
+}
+
+/// An error that a node answered with.
+#[derive(Debug, Clone, PartialEq, Deserialize, Error)]
+#[error("error {code}: {message}")]
+pub struct RpcError {
+    /// What the harness compares.
+    pub code: i64,
+    /// What people read.
+    pub message: String,
+    /// More, for some codes.
+    pub data: Option<Value>,
+}
+
+/// A mistake of the adapter: the node did not keep to the control protocol. Never a verdict about the node itself.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AdapterFault {
+    /// Standard output carries something else than JSON.
+    #[error(
+        "the adapter printed a line that is no JSON ({reason}): {line}\nstandard output is for control lines only; logs \
+         belong on standard error"
+    )]
+    NotJson {
+        /// The line.
+        line: String,
+        /// Why it is none.
+        reason: String,
+    },
+    /// The line is JSON, but not as the control protocol has it.
+    #[error("the adapter printed a line that does not fit spec/control.schema.json ({problem}): {line}")]
+    NotInSchema {
+        /// The line.
+        line: String,
+        /// Where and why.
+        problem: String,
+    },
+    /// An answer to no request, or a second one.
+    #[error("the adapter answered id {id}, which is not open: {line}\neach request is answered once, with its own id")]
+    UnknownId {
+        /// The line.
+        line: String,
+        /// The id in it.
+        id: i64,
+    },
+    /// A notification is missing, or comes twice.
+    #[error("the adapter numbered a notification {found} where {expected} comes next: {line}")]
+    Sequence {
+        /// The line.
+        line: String,
+        /// The number that comes next.
+        expected: u64,
+        /// The number it has.
+        found: u64,
+    },
+    /// A line longer than the control protocol allows.
+    #[error("the adapter printed a line of more than {limit} bytes: {line}")]
+    TooLong {
+        /// Its beginning.
+        line: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The output ended, the process did not.
+    #[error("the adapter closed its standard output and goes on running; its last words on standard error:\n{log}")]
+    OutputClosed {
+        /// The end of its log.
+        log: String,
+    },
+}
+
+static LINE_SCHEMA: LazyLock<LineSchema> = LazyLock::new(|| {
+    // The schema is compiled in, so a test of this file that compiles it speaks for every run.
+    LineSchema::compile(SCHEMA).expect("spec/control.schema.json is a schema with a title for each kind of line")
+});
+
+impl Line {
+    /// Reads a line, without its LF.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, AdapterFault> {
+        LINE_SCHEMA.read(bytes)
+    }
+}
+
+/// Checks the result of `method` further. Methods that the schema does not know are not checked.
+pub(crate) fn check_result(method: &str, result: &Value) -> Result<(), AdapterFault> {
+    match LINE_SCHEMA.results.get(method) {
+        Some(validator) => valid(validator, result, &format!("result of {method}"), &quote_value(result)),
+        None => Ok(()),
+    }
+}
+
+/// The schema, taken apart: a line is checked as what it wants to be, so that the complaint fits it.
+struct LineSchema {
+    answer: Validator,
+    error: Validator,
+    notifications: BTreeMap<String, Validator>,
+    results: BTreeMap<String, Validator>,
+}
+
+impl LineSchema {
+    fn compile(text: &str) -> Result<Self, String> {
+        let root: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let validator = |part: &Value| {
+            let whole = json!({"$schema": root["$schema"], "$defs": root["$defs"], "allOf": [part]});
+            jsonschema::validator_for(&whole).map_err(|error| error.to_string())
+        };
+        let mut kinds = BTreeMap::new();
+        for kind in root["oneOf"].as_array().into_iter().flatten() {
+            let title = kind["title"].as_str().ok_or("a kind of line without a title")?;
+            kinds.insert(title.to_owned(), validator(kind)?);
+        }
+        let mut results = BTreeMap::new();
+        for (method, result) in root["$defs"]["results"].as_object().into_iter().flatten() {
+            results.insert(method.clone(), validator(result)?);
+        }
+        Ok(Self {
+            answer: kinds.remove("answer").ok_or("no kind of line is titled `answer`")?,
+            error: kinds.remove("error").ok_or("no kind of line is titled `error`")?,
+            notifications: kinds,
+            results,
+        })
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Line, AdapterFault> {
+        let quoted = quote(bytes);
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| AdapterFault::NotJson { line: quoted.clone(), reason: error.to_string() })?;
+        let not_in_schema =
+            |problem: &str| AdapterFault::NotInSchema { line: quoted.clone(), problem: problem.to_owned() };
+        if let Some(method) = value.get("method").and_then(Value::as_str) {
+            let validator = self.notifications.get(method).ok_or_else(|| {
+                let known: Vec<&str> = self.notifications.keys().map(String::as_str).collect();
+                not_in_schema(&format!("no notification `{method}`; there are {}", known.join(", ")))
+            })?;
+            valid(validator, &value, method, &quoted)?;
+            let params = value["params"].as_object().cloned().unwrap_or_default();
+            let seq = params.get("seq").and_then(Value::as_u64).ok_or_else(|| not_in_schema("`seq` is no integer"))?;
+            return Ok(Line::Notification { seq, method: method.to_owned(), params });
+        }
+        let id = || {
+            value["id"]
+                .as_i64()
+                .ok_or_else(|| not_in_schema("every request of the harness is JSON and has an integer id"))
+        };
+        if value.get("error").is_some() {
+            valid(&self.error, &value, "error", &quoted)?;
+            let error =
+                serde_json::from_value(value["error"].clone()).map_err(|error| not_in_schema(&error.to_string()))?;
+            return Ok(Line::Error { id: id()?, error });
+        }
+        valid(&self.answer, &value, "answer", &quoted)?;
+        Ok(Line::Answer { id: id()?, result: value["result"].clone() })
+    }
+}
+
+fn valid(validator: &Validator, value: &Value, what: &str, quoted: &str) -> Result<(), AdapterFault> {
+    let Some(error) = validator.iter_errors(value).next() else { return Ok(()) };
+    let mut place = error.instance_path().to_string();
+    if !place.is_empty() {
+        place.insert_str(0, " at ");
+    }
+    Err(AdapterFault::NotInSchema { line: quoted.to_owned(), problem: format!("{what}{place}: {error}") })
+}
+
+/// A line as it is shown: cut, and with everything that is not text made visible.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(QUOTED * 4)]);
+    let mut quoted: String = text.chars().take(QUOTED).flat_map(shown).collect();
+    if bytes.len() > QUOTED {
+        quoted.push_str(&format!("… ({} bytes)", bytes.len()));
+    }
+    quoted
+}
+
+fn shown(character: char) -> Vec<char> {
+    if character.is_control() { character.escape_default().collect() } else { vec![character] }
+}
+
+fn quote_value(value: &Value) -> String {
+    quote(value.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(line: &str) -> String {
+        Line::parse(line.as_bytes()).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn good_lines_are_read() {
+        assert_eq!(
+            Line::parse(br#"{"jsonrpc":"2.0","id":3,"result":{}}"#).unwrap(),
+            Line::Answer { id: 3, result: json!({}) }
+        );
+        let error = RpcError { code: -32004, message: "refused".to_owned(), data: None };
+        assert_eq!(
+            Line::parse(br#"{"jsonrpc":"2.0","id":3,"error":{"code":-32004,"message":"refused"}}"#).unwrap(),
+            Line::Error { id: 3, error }
+        );
+        let opened = br#"{"jsonrpc":"2.0","method":"session.opened","params":{"seq":1,"node":"a@h","creation":7}}"#;
+        assert!(matches!(Line::parse(opened).unwrap(), Line::Notification { seq: 1, .. }));
+    }
+
+    #[test]
+    fn bad_lines_are_quoted_with_the_place() {
+        assert!(fault("starting up...").contains("no JSON"));
+        assert!(fault("").contains("no JSON"));
+        assert!(fault("[]").contains("does not fit"));
+        assert!(fault(r#"{"jsonrpc":"2.0","id":"3","result":{}}"#).contains("/id"));
+        assert!(fault(r#"{"jsonrpc":"2.0","id":3,"result":{},"error":{"code":1,"message":""}}"#).contains("error"));
+        assert!(fault(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":""}}"#).contains("integer id"));
+        assert!(fault(r#"{"jsonrpc":"2.0","method":"sesion.opened","params":{"seq":1}}"#).contains("session.opened"));
+        let no_seq = r#"{"jsonrpc":"2.0","method":"session.opened","params":{"node":"a@h","creation":7}}"#;
+        assert!(fault(no_seq).contains("seq"));
+    }
+
+    #[test]
+    fn results_are_checked_by_method() {
+        assert_eq!(check_result("barrier", &json!({})), Ok(()));
+        let problem = check_result("node.self", &json!({"name": "a@h", "creation": 256})).expect_err("too large");
+        assert!(problem.to_string().contains("/creation"), "{problem}");
+        assert_eq!(check_result("no.such.method", &json!({})), Ok(()));
+    }
+
+    #[test]
+    fn quotes_are_short_and_printable() {
+        assert_eq!(quote(b"a\x1b[0m\n"), "a\\u{1b}[0m\\n");
+        assert!(quote(&[b'x'; 10_000]).ends_with("… (10000 bytes)"));
+    }
+}
