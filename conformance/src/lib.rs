@@ -1,6 +1,29 @@
-//! stub
+//! The judge of Snow nodes.
+//!
+//! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
+//! the spec as data ([`requirement`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
+//! what it is played with ([`peer`], [`cluster`], [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
+//! of it ([`results`], [`report`]).
+//!
+//! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
-pub mod codec;
+
+pub mod requirement;
 pub mod schema;
+
+pub mod codec;
+pub mod vectors;
+
+pub mod scenario;
+
 pub mod peer;
+
+pub mod cluster;
+
+pub mod websocket;
+
+pub mod results;
+
+mod random;
 mod watched;
+pub mod report;

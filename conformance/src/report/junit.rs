@@ -1,0 +1,58 @@
+//! JUnit XML, for CI systems.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::results::{Outcome, Results};
+
+use super::failure;
+
+/// The run as JUnit XML: one suite a family.
+///
+/// # Errors
+/// Returns what the XML writer refused.
+pub fn junit(results: &Results) -> Result<String, quick_junit::SerializeError> {
+    let mut report = Report::new(format!("snowproof {}", results.node.name));
+    let mut families: Vec<&str> = results.cases.iter().map(|c| c.family.as_str()).collect();
+    families.dedup();
+    families.sort_unstable();
+    families.dedup();
+    for family in families {
+        let mut suite = TestSuite::new(family);
+        for case in results.cases.iter().filter(|case| case.family == family) {
+            let status = match &case.outcome {
+                Outcome::Pass => TestCaseStatus::success(),
+                Outcome::Skipped { missing } => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_message(format!("needs capability {missing}"));
+                    status
+                }
+                Outcome::Fail { failure: reason } => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status
+                        .set_type(reason.cause.to_string())
+                        .set_message(format!("{}: {}", reason.requirement, reason.sentence))
+                        .set_description(failure::failure(results, case, reason));
+                    status
+                }
+                Outcome::Error { problem } => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+                    status
+                        .set_message(problem.message.clone())
+                        .set_description(failure::problem(case, problem));
+                    status
+                }
+            };
+            let name = match case.repetition {
+                1 => case.id.clone(),
+                repetition => format!("{} #{repetition}", case.id),
+            };
+            let mut test = TestCase::new(name, status);
+            test.set_time(Duration::from_millis(case.duration_ms));
+            suite.add_test_case(test);
+        }
+        report.add_test_suite(suite);
+    }
+    report.to_string()
+}

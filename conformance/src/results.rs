@@ -1,0 +1,295 @@
+//! Results: what a run found, in the form in which it is kept. Every report is rendered from this and from nothing else.
+//!
+//! The file format is described in `conformance/results.md`; [`VERSION`] goes up when a reader of the old form would err.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::requirement::Level;
+
+/// Name of the format, in the file's `format`.
+pub const FORMAT: &str = "snowproof-results";
+/// Version of the format, in the file's `version`.
+pub const VERSION: u32 = 1;
+
+/// One run of the suite against one implementation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// Always [`VERSION`].
+    pub version: u32,
+    /// When the run began: milliseconds since 1970, UTC.
+    pub started_unix_ms: u64,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+    /// The command that repeats it.
+    pub command: String,
+    /// What was judged.
+    pub node: NodeFacts,
+    /// Every requirement of the spec, judged or not.
+    pub requirements: Vec<RequirementRow>,
+    /// Every case that was selected, once a repetition, in the order of their ids.
+    pub cases: Vec<CaseResult>,
+}
+
+/// The implementation under test, as its manifest and its `initialize` describe it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// The manifest's name.
+    pub name: String,
+    /// The manifest's language.
+    pub language: String,
+    /// The version that `initialize` told; none for a wire-only node.
+    pub version: Option<String>,
+    /// The manifest's path.
+    pub manifest: String,
+    /// What it can do: `control` and what `initialize` told.
+    pub capabilities: Vec<String>,
+}
+
+/// One requirement, as it stood in the spec when the run was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequirementRow {
+    /// Its id.
+    pub id: String,
+    /// Its level.
+    pub level: Level,
+    /// Its text.
+    pub text: String,
+}
+
+/// What became of one case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// `<family>/<slug>`, with `[row]` where a table made it.
+    pub id: String,
+    /// One sentence: stimulus and verdict.
+    pub title: String,
+    /// The family.
+    pub family: String,
+    /// MUST if any of its requirements is one.
+    pub level: Level,
+    /// The requirements that it judges.
+    pub requirements: Vec<String>,
+    /// Which repetition this is, from 1.
+    pub repetition: u32,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+    /// The verdict, and what belongs to it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// A verdict with its reasons.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The node did what the requirements ask.
+    Pass,
+    /// The node broke a requirement.
+    Fail {
+        /// How.
+        failure: Box<Failure>,
+    },
+    /// The case was not run.
+    Skipped {
+        /// The capability that is missing.
+        missing: String,
+    },
+    /// There is no verdict: the adapter or the harness is at fault, never the node.
+    Error {
+        /// What happened.
+        problem: Box<Problem>,
+    },
+}
+
+/// Why a case failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The requirement that was broken.
+    pub requirement: String,
+    /// One sentence of what went wrong.
+    pub sentence: String,
+    /// The class of the cause.
+    pub cause: Cause,
+    /// Where in the scenario or vector: `file:line`.
+    pub place: Option<String>,
+    /// What was expected, decoded.
+    pub expected: Option<String>,
+    /// What was there instead, decoded.
+    pub actual: Option<String>,
+    /// Where in the bytes they differ.
+    pub bytes: Option<BytePlace>,
+    /// What arrived while something else was awaited.
+    pub meanwhile: Vec<String>,
+    /// The last frames of every connection.
+    pub sessions: Vec<SessionTrace>,
+    /// The tail of every node's standard error.
+    pub logs: Vec<NodeLog>,
+    /// The command that repeats just this case.
+    pub repeat: String,
+}
+
+/// The classes of causes, for people and for deviation files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The frame is the right one and its bytes are not.
+    WrongBytes,
+    /// A frame came that should not have come.
+    UnexpectedFrame,
+    /// A frame, a connection, a notification or a text that was awaited did not come.
+    MissingFrame,
+    /// A connection ended that should have lived.
+    EarlyClose,
+    /// A connection lives that should have ended.
+    StillOpen,
+    /// The node's process ended or stopped answering.
+    Crash,
+    /// The node's answer to a request is wrong.
+    WrongAnswer,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::WrongBytes => "wrong bytes",
+            Self::UnexpectedFrame => "unexpected frame",
+            Self::MissingFrame => "missing frame",
+            Self::EarlyClose => "early close",
+            Self::StillOpen => "still open",
+            Self::Crash => "crash",
+            Self::WrongAnswer => "wrong answer",
+        })
+    }
+}
+
+/// A place in a payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BytePlace {
+    /// The field, as in the schema: `entries[0].pid`.
+    pub field: String,
+    /// Offset of the field within the payload, in bytes.
+    pub offset: usize,
+    /// The field's bytes, in hex, cut where they grow long.
+    pub hex: String,
+}
+
+/// The last frames of one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionTrace {
+    /// The connection's name in the scenario, and who is at its ends.
+    pub session: String,
+    /// Frames and notes, oldest first.
+    pub lines: Vec<TraceLine>,
+    /// How many earlier ones were left out.
+    pub left_out: usize,
+}
+
+/// One frame or note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceLine {
+    /// Milliseconds since the case began.
+    pub at_ms: u64,
+    /// Who sent it.
+    pub direction: Direction,
+    /// What it was, decoded.
+    pub text: String,
+}
+
+/// Who sent a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The harness.
+    ToNode,
+    /// The node.
+    FromNode,
+    /// Nobody: a note about the connection.
+    Note,
+}
+
+/// The end of a node's standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeLog {
+    /// The node's key in the scenario.
+    pub node: String,
+    /// Its last lines.
+    pub lines: Vec<String>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// At whose door it lies.
+    pub blame: Blame,
+    /// What happened, and what to do.
+    pub message: String,
+    /// The tail of every node's standard error.
+    pub logs: Vec<NodeLog>,
+    /// The command that repeats just this case.
+    pub repeat: String,
+}
+
+/// Who is at fault when there is no verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blame {
+    /// The adapter: what speaks the control protocol, or the manifest.
+    Adapter,
+    /// The harness or a scenario.
+    Harness,
+}
+
+/// How a run ends, as the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// No MUST case failed: 0.
+    Conforms,
+    /// A MUST case failed: 1.
+    DoesNotConform,
+    /// The adapter or the set-up failed: 3.
+    AdapterFailed,
+    /// The harness failed: 4.
+    HarnessFailed,
+}
+
+impl Conclusion {
+    /// The exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Conforms => 0,
+            Self::DoesNotConform => 1,
+            Self::AdapterFailed => 3,
+            Self::HarnessFailed => 4,
+        }
+    }
+}
+
+impl Results {
+    /// What the run comes to. A run without a verdict in some case cannot conform; one where only SHOULD cases failed does.
+    #[must_use]
+    pub fn conclusion(&self) -> Conclusion {
+        let blamed = |blame| {
+            self.cases.iter().any(
+                |case| matches!(&case.outcome, Outcome::Error { problem } if problem.blame == blame),
+            )
+        };
+        if blamed(Blame::Harness) {
+            Conclusion::HarnessFailed
+        } else if blamed(Blame::Adapter) {
+            Conclusion::AdapterFailed
+        } else if self
+            .cases
+            .iter()
+            .any(|case| case.level == Level::Must && matches!(case.outcome, Outcome::Fail { .. }))
+        {
+            Conclusion::DoesNotConform
+        } else {
+            Conclusion::Conforms
+        }
+    }
+}
