@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     faults::Planted,
     net::{Driver, Happening, Report, StartOptions, start::HostPort},
-    node::{Command, Event, Timings, Token},
+    node::{Command, Event, Refusal, Timings, Token},
     wire::{NodeName, handshake::Cookie, name::AskedName},
 };
 
@@ -118,6 +118,10 @@ pub(crate) fn log(event: &Event) {
     match event {
         Event::SessionOpened(node, creation) => tracing::info!(%node, creation = creation.get(), "session opened"),
         Event::SessionClosed(node, creation) => tracing::info!(%node, creation = creation.get(), "session closed"),
+        // An operator has to know these: nodes that should get in do not.
+        Event::Refused(conn, why @ (Refusal::NoNodeId | Refusal::Crowded)) => {
+            tracing::warn!(?conn, "connection closed: {why}");
+        }
         Event::Refused(conn, why) => tracing::info!(?conn, "connection closed: {why}"),
         Event::DialFailed(node, why) => tracing::info!(%node, "dial failed: {why}"),
     }

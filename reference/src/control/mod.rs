@@ -85,9 +85,10 @@ impl Control {
 
     /// True when the line was the last to be read.
     async fn line(&mut self, line: Line) -> bool {
-        let Request { id, action } = match request::parse(&line) {
-            Ok(request) => request,
-            Err((id, failure)) => {
+        let Request { id, action } = request::parse(&line);
+        let action = match action {
+            Ok(action) => action,
+            Err(failure) => {
                 self.print_failure(&id, &failure);
                 return false;
             }

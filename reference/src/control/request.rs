@@ -18,11 +18,12 @@ const CAPABILITIES: [&str; 3] = ["registry", "rooms", "codec"];
 /// The version of the Snow distribution protocol.
 const PROTOCOL: u64 = 5;
 
-/// A request whose parameters are right.
+/// A line, understood as far as it goes.
 #[derive(Debug)]
 pub(crate) struct Request {
+    /// What the answer has to carry; null when the line has no id.
     pub(crate) id: Value,
-    pub(crate) action: Action,
+    pub(crate) action: Result<Action, Failure>,
 }
 
 /// What has to be done about a request.
@@ -35,22 +36,22 @@ pub(crate) enum Action {
     Command(Command),
 }
 
-/// # Errors
-/// The id to answer with (null when there is none) and what is wrong.
-pub(crate) fn parse(line: &Line) -> Result<Request, (Value, Failure)> {
+/// Reads one line. What is wrong with it becomes its answer.
+pub(crate) fn parse(line: &Line) -> Request {
+    let refuse = |failure| Request { id: Value::Null, action: Err(failure) };
     let Line::Bytes(line) = line else {
-        return Err((Value::Null, Failure::no_json("the line is longer than 64 MiB")));
+        return refuse(Failure::no_json("the line is longer than 64 MiB"));
     };
-    let object: Value = serde_json::from_slice(line).map_err(|why| (Value::Null, Failure::no_json(why.to_string())))?;
-    let id = object.get("id").cloned().unwrap_or_default();
-    let (Some(method), true) = (object.get("method").and_then(Value::as_str), id.is_number() || id.is_string()) else {
-        return Err((id, Failure::no_request("a request has `jsonrpc`, `id` and `method`")));
+    let object: Value = match serde_json::from_slice(line) {
+        Ok(object) => object,
+        Err(why) => return refuse(Failure::no_json(why.to_string())),
+    };
+    let id = object.get("id").filter(|id| id.is_number() || id.is_string()).cloned();
+    let (Some(method), Some(id)) = (object.get("method").and_then(Value::as_str), id) else {
+        return refuse(Failure::no_request("a request has `jsonrpc`, `id` and `method`"));
     };
     let params = object.get("params").cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    match action(method, params) {
-        Ok(action) => Ok(Request { id, action }),
-        Err(failure) => Err((id, failure)),
-    }
+    Request { id, action: action(method, params) }
 }
 
 fn action(method: &str, params: Value) -> Result<Action, Failure> {

@@ -51,9 +51,11 @@ impl Dials {
     /// The next queued name whose turn has come.
     pub(crate) fn next_listed(&mut self) -> Option<NodeName> {
         let busy = self.under_way.values().filter(|dial| dial.cause == Cause::List).count();
-        while busy < MAX_LISTED {
-            let name = self.listed.pop_front()?;
-            // Names that were dropped or taken over by a caller are left behind in the queue.
+        if busy >= MAX_LISTED {
+            return None;
+        }
+        // Names that were dropped or taken over by a caller are left behind in the queue.
+        while let Some(name) = self.listed.pop_front() {
             if self.is_listed.remove(&name) {
                 return Some(name);
             }

@@ -1,9 +1,10 @@
 //! Payloads as they arrive: handshake steps on the way to a session, messages within one.
 
 use super::{
-    ConnId, Event, Handshake, How, MAX_UNAUTHENTICATED, Node, Output, Role, Timer, Turn,
+    ConnId, Event, Handshake, How, Identity, MAX_UNAUTHENTICATED, Node, Output, Role, Timer, Turn,
     duplicates::{self, Claim, OwnDial, Situation},
     handshake::{self, Step},
+    lifecycle::Authenticated,
     output::Refusal,
     sessions::ReadOrder,
 };
@@ -30,7 +31,7 @@ impl Node {
     pub(super) fn dialled(&mut self, conn: ConnId) {
         let Some((identity, stage)) = self.identity.as_ref().zip(self.handshakes.get_mut(&conn)) else { return };
         if let Handshake::Connecting { target } = stage
-            && let Some(payload) = handshake::name(identity)
+            && let Ok(payload) = handshake::name(identity)
         {
             *stage = Handshake::AwaitChallenge { target: target.clone() };
             self.outputs.push(Output::Send(conn, payload.into()));
@@ -67,53 +68,46 @@ impl Node {
     /// # Errors
     /// The reason for which the connection has to be closed. Nothing has changed then (HS-16, HS-31).
     fn handshake_frame(&mut self, conn: ConnId, payload: &[u8], turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        let (Some(identity), Some(stage)) = (&self.identity, self.handshakes.get(&conn)) else {
-            return Err(Refusal::BadMessage);
-        };
-        match stage.read(payload, identity)? {
+        let identity = self.identity.clone().ok_or(Refusal::NotStarted)?;
+        let stage = self.handshakes.get(&conn).ok_or(Refusal::BadMessage)?;
+        match stage.read(payload, &identity)? {
             Step::Named { peer, creation } => {
                 let read = self.last_read.advance();
-                self.test_duplicate(&peer, creation, read)?;
-                let (payload, challenge) = self
-                    .identity()
-                    .and_then(|identity| handshake::challenge(identity, turn.entropy))
-                    .ok_or(Refusal::BadMessage)?;
+                self.test_duplicate(&identity, &peer, creation, read)?;
+                let (payload, challenge) = handshake::challenge(&identity, turn.entropy)?;
                 self.handshakes.insert(conn, Handshake::AwaitReply { peer, creation, challenge, read });
                 self.outputs.push(Output::Send(conn, payload.into()));
             }
-            Step::Challenged { creation, challenge: theirs } => {
+            Step::Challenged { target, creation, challenge: theirs } => {
                 let read = self.last_read.advance();
                 self.test_reflection(conn, &theirs)?;
-                let target =
-                    self.handshakes.get(&conn).and_then(Handshake::dialled).cloned().ok_or(Refusal::BadMessage)?;
-                let (payload, challenge) = self
-                    .identity()
-                    .and_then(|identity| handshake::reply(identity, &theirs, turn.entropy))
-                    .ok_or(Refusal::BadMessage)?;
+                let (payload, challenge) = handshake::reply(&identity, &theirs, turn.entropy)?;
                 self.handshakes.insert(conn, Handshake::AwaitAck { target, creation, challenge, read });
                 self.outputs.push(Output::Send(conn, payload.into()));
             }
             Step::Replied { peer, creation, read, challenge: theirs } => {
                 self.test_reflection(conn, &theirs)?;
-                self.test_duplicate(&peer, creation, read)?;
-                let ack = self
-                    .identity()
-                    .and_then(|identity| handshake::ack(identity, &theirs))
-                    .ok_or(Refusal::BadMessage)?;
+                self.test_duplicate(&identity, &peer, creation, read)?;
                 let id = self.numbering.for_session(&peer).ok_or(Refusal::NoNodeId)?;
+                let ack = handshake::ack(&identity, &theirs)?;
                 self.outputs.push(Output::Send(conn, ack.into()));
-                self.begin_session(conn, peer, creation, id, read, turn);
+                self.begin_session(Authenticated { conn, peer, creation, id, read }, &identity, turn);
             }
             Step::Acknowledged { peer, creation, read } => {
                 let id = self.numbering.for_session(&peer).ok_or(Refusal::NoNodeId)?;
-                self.begin_session(conn, peer, creation, id, read, turn);
+                self.begin_session(Authenticated { conn, peer, creation, id, read }, &identity, turn);
             }
         }
         Ok(())
     }
 
-    fn test_duplicate(&self, peer: &NodeName, creation: Creation, read: ReadOrder) -> Result<(), Refusal> {
-        let Some(identity) = &self.identity else { return Err(Refusal::BadMessage) };
+    fn test_duplicate(
+        &self,
+        identity: &Identity,
+        peer: &NodeName,
+        creation: Creation,
+        read: ReadOrder,
+    ) -> Result<(), Refusal> {
         let own_dial = self.dials.is_under_way(peer).then_some(OwnDial);
         let situation = Situation { own: &identity.name, live: self.sessions.named(peer), own_dial };
         duplicates::test(Claim { peer, creation, read }, situation)

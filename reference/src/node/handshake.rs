@@ -7,6 +7,7 @@ use crate::wire::{
     Creation, Message, NodeName,
     handshake::{Ack, Challenge, ChallengeMessage, Name, Reply},
     message::Phase,
+    writer::TooLarge,
 };
 
 /// Where a handshake stands.
@@ -28,7 +29,7 @@ pub(crate) enum Handshake {
 #[derive(Debug)]
 pub(crate) enum Step {
     Named { peer: NodeName, creation: Creation },
-    Challenged { creation: Creation, challenge: Challenge },
+    Challenged { target: NodeName, creation: Creation, challenge: Challenge },
     Replied { peer: NodeName, creation: Creation, read: ReadOrder, challenge: Challenge },
     Acknowledged { peer: NodeName, creation: Creation, read: ReadOrder },
 }
@@ -85,7 +86,7 @@ impl Handshake {
                 if message.name != target.as_str() {
                     return Err(Refusal::OtherName);
                 }
-                Ok(Step::Challenged { creation, challenge: message.challenge })
+                Ok(Step::Challenged { target: target.clone(), creation, challenge: message.challenge })
             }
             (Self::AwaitReply { peer, creation, challenge, read }, Message::Reply(reply)) => {
                 if !identity.cookie.verifies(challenge, &reply.proof) {
@@ -105,16 +106,19 @@ impl Handshake {
     }
 }
 
-/// The first word of the initiator (HS-5). Names are short enough for every handshake message.
-pub(crate) fn name(identity: &Identity) -> Option<Vec<u8>> {
-    Name { name: identity.name.as_str(), creation: identity.creation.get() }.encode().ok()
+/// The first word of the initiator (HS-5).
+///
+/// # Errors
+/// None in practice, here and below: a node name is short enough for every handshake message.
+pub(crate) fn name(identity: &Identity) -> Result<Vec<u8>, TooLarge> {
+    Name { name: identity.name.as_str(), creation: identity.creation.get() }.encode()
 }
 
 /// The acceptor's answer to NAME, and the fresh challenge in it (HS-6, HS-19).
-pub(crate) fn challenge(identity: &Identity, entropy: &mut dyn Entropy) -> Option<(Vec<u8>, Challenge)> {
+pub(crate) fn challenge(identity: &Identity, entropy: &mut dyn Entropy) -> Result<(Vec<u8>, Challenge), TooLarge> {
     let challenge = entropy::fresh(entropy);
     let (name, creation) = (identity.name.as_str(), identity.creation.get());
-    Some((ChallengeMessage { name, creation, challenge }.encode().ok()?, challenge))
+    Ok((ChallengeMessage { name, creation, challenge }.encode()?, challenge))
 }
 
 /// The initiator's answer to CHALLENGE, and the fresh challenge in it (HS-7, HS-19).
@@ -122,12 +126,12 @@ pub(crate) fn reply(
     identity: &Identity,
     theirs: &Challenge,
     entropy: &mut dyn Entropy,
-) -> Option<(Vec<u8>, Challenge)> {
+) -> Result<(Vec<u8>, Challenge), TooLarge> {
     let challenge = entropy::fresh(entropy);
-    Some((Reply { proof: identity.cookie.prove(theirs), challenge }.encode().ok()?, challenge))
+    Ok((Reply { proof: identity.cookie.prove(theirs), challenge }.encode()?, challenge))
 }
 
 /// The acceptor's answer to a REPLY that was right (HS-8).
-pub(crate) fn ack(identity: &Identity, theirs: &Challenge) -> Option<Vec<u8>> {
-    Ack { proof: identity.cookie.prove(theirs) }.encode().ok()
+pub(crate) fn ack(identity: &Identity, theirs: &Challenge) -> Result<Vec<u8>, TooLarge> {
+    Ack { proof: identity.cookie.prove(theirs) }.encode()
 }

@@ -52,9 +52,9 @@ impl Node {
     }
 
     /// The missing PONG ends the session (MEM-35).
-    pub(super) fn pong_missing(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+    pub(super) fn pong_missing(&mut self, conn: ConnId) {
         self.outputs.push(Output::Close(conn, super::How::AtOnce));
-        self.end_session(conn, turn);
+        self.end_session(conn);
     }
 
     fn watch_pong(&mut self, conn: ConnId) {

@@ -1,12 +1,11 @@
-//! How sessions come and go: begin and end, dialling, the mesh that lists of peers make.
+//! Dialling: for callers, and for the mesh that lists of peers make.
 
 use std::time::Duration;
 
 use super::{
-    Answer, CommandError, ConnId, Event, Handshake, How, Node, NodeName, Output, ReadOrder, Timer, Timings, Token,
-    Turn, dials::Cause, heartbeat::Heartbeat, output::Refusal, sessions::Session,
+    Answer, CommandError, ConnId, Event, Handshake, Node, NodeName, Output, Timer, Timings, Token, Turn, dials::Cause,
 };
-use crate::wire::{Creation, NodeId, membership::PeerList};
+use crate::wire::membership::PeerList;
 
 /// How long a caller whose dial the peer has closed goes on waiting for the peer's own dial, which MEM-18 prefers.
 const GRACE: Duration = Duration::from_secs(1);
@@ -45,7 +44,8 @@ impl Node {
         self.dial_listed(turn);
     }
 
-    fn dial_listed(&mut self, turn: &mut Turn<'_>) {
+    /// Starts queued dials as far as there is room for them (MEM-13, MEM-22).
+    pub(super) fn dial_listed(&mut self, turn: &mut Turn<'_>) {
         while let Some(name) = self.dials.next_listed() {
             if self.sessions.named(&name).is_none() {
                 self.dial(name, Cause::List, turn);
@@ -64,7 +64,7 @@ impl Node {
 
     /// The connection is gone, in whatever state it was; one that was no session causes no disconnect (MEM-42).
     pub(super) fn closed(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
-        self.end_session(conn, turn);
+        self.end_session(conn);
         let refused = match self.handshakes.get(&conn) {
             Some(Handshake::AwaitChallenge { target } | Handshake::AwaitAck { target, .. }) => Some(target.clone()),
             _ => None,
@@ -102,73 +102,6 @@ impl Node {
     fn fail_waiting(&mut self, name: &NodeName, why: &str) {
         for token in self.dials.take_waiting(name) {
             self.reply(token, Err(CommandError::ConnectFailed(why.to_owned())));
-        }
-    }
-
-    /// The handshake is done. Whatever stands against the new session goes first, in this order: the session of a
-    /// former run (MEM-24, MEM-26), our own dial (MEM-21), entries of former runs (REG-20).
-    pub(super) fn begin_session(
-        &mut self,
-        conn: ConnId,
-        peer: NodeName,
-        creation: Creation,
-        id: NodeId,
-        read: ReadOrder,
-        turn: &mut Turn<'_>,
-    ) {
-        let Some(timings) = self.timings() else { return };
-        self.handshakes.remove(&conn);
-        self.timers.cancel(&Timer::Handshake(conn));
-        if let Some(former) = self.sessions.named(&peer).map(|session| session.conn) {
-            self.outputs.push(Output::Close(former, How::AtOnce));
-            self.end_session(former, turn);
-        }
-        self.drop_own_dial(conn, &peer);
-        self.registry.remove_former(&peer, creation);
-
-        let others: Vec<NodeName> = self.sessions.peers().cloned().collect();
-        let heartbeat = Heartbeat::default();
-        self.sessions.insert(Session { conn, peer: peer.clone(), creation, id, read, heartbeat });
-        self.timers.set(Timer::Ping(conn), turn.now + timings.heartbeat_interval);
-        self.send_peers(conn, &others);
-        self.send_table(conn);
-        self.event(Event::SessionOpened(peer.clone(), creation));
-        self.timers.cancel(&Timer::Grace(peer.clone()));
-        for token in self.dials.take_waiting(&peer) {
-            self.reply(token, Ok(Answer::Done));
-        }
-        self.dial_listed(turn);
-    }
-
-    /// All effects of a disconnect, once: the session is removed first, so a second end finds nothing (MEM-39).
-    pub(super) fn end_session(&mut self, conn: ConnId, _turn: &mut Turn<'_>) {
-        let Some(session) = self.sessions.remove(conn) else { return };
-        self.timers.cancel(&Timer::Ping(conn));
-        self.timers.cancel(&Timer::Pong(conn));
-        self.forget_owner(&session.peer);
-        self.event(Event::SessionClosed(session.peer, session.creation));
-    }
-
-    fn drop_own_dial(&mut self, session: ConnId, peer: &NodeName) {
-        self.dials.drop_queued(peer);
-        let Some(dial) = self.dials.finish(peer) else { return };
-        if dial != session {
-            self.handshakes.remove(&dial);
-            self.timers.cancel(&Timer::Handshake(dial));
-            self.outputs.push(Output::Close(dial, How::Flush));
-            self.event(Event::Refused(dial, Refusal::Superseded));
-        }
-    }
-
-    /// Left out when there is no other connected node (MEM-1, MEM-3).
-    fn send_peers(&mut self, conn: ConnId, others: &[NodeName]) {
-        if others.is_empty() {
-            return;
-        }
-        let peers = others.iter().map(NodeName::as_str).collect();
-        // 3 to 20 nodes are meant; a list that no frame could hold is left out rather than cut.
-        if let Ok(payload) = (PeerList { peers }).encode() {
-            self.outputs.push(Output::Send(conn, payload.into()));
         }
     }
 }

@@ -10,6 +10,7 @@ mod handshake;
 mod heartbeat;
 mod identity;
 mod input;
+mod lifecycle;
 mod mesh;
 mod names;
 mod numbering;
@@ -24,18 +25,17 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, mem, time::Instant};
+use std::{collections::BTreeMap, mem, sync::Arc, time::Instant};
 
 pub(crate) use entropy::Entropy;
 pub(crate) use identity::{GlobalPid, Identity, NONODE, Timings};
 pub(crate) use input::{Command, ConnId, Input, MemberId, Role, Token};
-pub(crate) use output::{Answer, CommandError, Event, How, Output};
+pub(crate) use output::{Answer, CommandError, Event, How, Output, Refusal};
 pub(crate) use sync::SyncStream;
 
 use dials::Dials;
 use handshake::Handshake;
 use numbering::Numbering;
-use output::Refusal;
 use processes::Processes;
 use registry::Registry;
 use rooms::Rooms;
@@ -51,7 +51,7 @@ const MAX_UNAUTHENTICATED: usize = 512;
 /// A node. Works before it is started, too: then it is `nonode@nohost`, with processes and names but no sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    identity: Option<Identity>,
+    identity: Option<Arc<Identity>>,
     handshakes: BTreeMap<ConnId, Handshake>,
     sessions: Sessions,
     dials: Dials,
@@ -90,7 +90,7 @@ impl Node {
     pub(crate) fn handle(&mut self, input: Input, now: Instant, entropy: &mut dyn Entropy) -> Vec<Output> {
         let turn = &mut Turn { now, entropy };
         match input {
-            Input::Start(identity) => self.identity = Some(identity),
+            Input::Start(identity) => self.identity = Some(Arc::new(identity)),
             Input::Accepted(conn) => self.accepted(conn, turn),
             Input::Dialled(conn) => self.dialled(conn),
             Input::Frame(conn, payload) => self.frame(conn, &payload, turn),
@@ -112,7 +112,7 @@ impl Node {
 
     /// Who this node is, once it is started.
     pub(crate) fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+        self.identity.as_deref()
     }
 
     /// `None` for a connection that the node does not have (any more).
@@ -146,7 +146,7 @@ impl Node {
             match timer {
                 Timer::Handshake(conn) => self.refuse(conn, Refusal::TimedOut, turn),
                 Timer::Ping(conn) => self.ping(conn, turn),
-                Timer::Pong(conn) => self.pong_missing(conn, turn),
+                Timer::Pong(conn) => self.pong_missing(conn),
                 Timer::Grace(name) => self.grace_over(&name),
             }
         }

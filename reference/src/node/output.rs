@@ -7,7 +7,7 @@ use super::{
     input::{ConnId, MemberId, Token},
     sync::SyncStream,
 };
-use crate::wire::{Creation, NodeName, Payload};
+use crate::wire::{Creation, NodeName, Payload, writer::TooLarge};
 
 /// How a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,15 @@ pub(crate) enum Refusal {
     Superseded,
     #[error("all node ids are given")]
     NoNodeId,
+    #[error("the node is not started")]
+    NotStarted,
     #[error("too many connections wait for authentication")]
     Crowded,
+}
+
+impl From<TooLarge> for Refusal {
+    /// Of a handshake message that we cannot send; node names are too short for that.
+    fn from(_: TooLarge) -> Self {
+        Self::InvalidName
+    }
 }
