@@ -3,11 +3,14 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 
 use crate::{
     faults::Planted,
-    net::{Driver, Happening, Report, StartOptions, start::HostPort},
+    net::{Driver, Happening, Report, StartOptions, Started, start::HostPort},
     node::{Command, Event, Refusal, Timings, Token},
     wire::{NodeName, handshake::Cookie, name::AskedName},
 };
@@ -45,42 +48,77 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         .iter()
         .map(|name| NodeName::parse(name).map_err(|why| anyhow::anyhow!("--connect {name:?} {why}")))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let (driver, happenings, mut reports) = Driver::new(Planted::default())?;
+    let (driver, happenings, reports) = Driver::new(Planted::default())?;
     let stop = stop_signal()?;
-    let front = async {
-        let _ = happenings.send(Happening::Start(Token(0), start)).await;
-        let mut result = Ok(());
+    let front = Front { happenings, connect, stopping: false };
+    let ((), result) = tokio::join!(driver.run(), front.run(start, reports, stop));
+    result
+}
+
+/// What the command line asks of the driver, one request a token: [`START`], then one for each `--connect`.
+struct Front {
+    happenings: mpsc::Sender<Happening>,
+    connect: Vec<NodeName>,
+    stopping: bool,
+}
+
+/// The token of everything but connecting, whose tokens count from 1.
+const START: Token = Token(0);
+
+impl Front {
+    /// Runs until the driver has ended.
+    async fn run(
+        mut self,
+        start: StartOptions,
+        mut reports: mpsc::UnboundedReceiver<Report>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
         tokio::pin!(stop);
+        self.tell(Happening::Start(START, start)).await;
+        let mut result = Ok(());
         loop {
             tokio::select! {
                 report = reports.recv() => match report {
                     None => return result,
-                    Some(Report::Started(_, Ok(started))) => {
-                        tracing::info!(name = started.name, creation = started.creation, rooms = started.websocket, "started");
-                        for (number, name) in (1..).zip(&connect) {
-                            let _ = happenings.send(Happening::Command(Token(number), Command::Connect(name.clone()))).await;
-                        }
-                    }
+                    Some(Report::Started(_, Ok(started))) => self.started(&started).await,
                     Some(Report::Started(_, Err(why))) => {
-                        result = Err(anyhow::Error::from(why));
-                        let _ = happenings.send(Happening::Command(Token(0), Command::Stop)).await;
+                        result = Err(why.into());
+                        self.stop().await;
                     }
-                    Some(Report::Reply(Token(number), Err(why))) => {
-                        let name = usize::try_from(number).ok().and_then(|number| connect.get(number.checked_sub(1)?));
-                        tracing::warn!(node = name.map(NodeName::as_str), "{why}");
+                    Some(Report::Reply(token, Err(why))) => {
+                        tracing::warn!(node = self.asked(token).map(NodeName::as_str), "{why}");
                     }
                     Some(Report::Reply(_, Ok(_))) => {}
                     Some(Report::Event(event)) => log(&event),
                 },
-                () = &mut stop => {
+                () = &mut stop, if !self.stopping => {
                     tracing::info!("stopping");
-                    let _ = happenings.send(Happening::Command(Token(0), Command::Stop)).await;
+                    self.stop().await;
                 }
             }
         }
-    };
-    let ((), result) = tokio::join!(driver.run(), front);
-    result
+    }
+
+    async fn started(&self, started: &Started) {
+        tracing::info!(name = started.name, creation = started.creation, rooms = started.websocket, "started");
+        for (number, name) in (1..).zip(&self.connect) {
+            self.tell(Happening::Command(Token(number), Command::Connect(name.clone()))).await;
+        }
+    }
+
+    fn asked(&self, Token(number): Token) -> Option<&NodeName> {
+        self.connect.get(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    async fn stop(&mut self) {
+        self.stopping = true;
+        self.tell(Happening::Command(START, Command::Stop)).await;
+    }
+
+    async fn tell(&self, happening: Happening) {
+        // The driver outlives all requests but those behind a stop, which nobody waits for.
+        let _ = self.happenings.send(happening).await;
+    }
 }
 
 fn start_options(options: &Options) -> anyhow::Result<StartOptions> {

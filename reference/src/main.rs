@@ -2,7 +2,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::Parser;
 use reference::{
@@ -89,7 +93,12 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let default = if cli.control { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
     // One thread serves all sockets: a node is bound by its peers, not by its processor, and needs no locks this way.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = match (cli.name, cli.cookie_file) {

@@ -37,9 +37,12 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     by_name: BTreeMap<Arc<str>, Arc<Entry>>,
-    by_pid: BTreeMap<WirePid, BTreeSet<Arc<str>>>,
-    by_owner: BTreeMap<Owner, BTreeSet<Arc<str>>>,
+    by_pid: Index<WirePid>,
+    by_owner: Index<Owner>,
 }
+
+/// Which names a key has. Flat, since most processes have one name, and a set of one name would cost ten.
+type Index<K> = BTreeSet<(K, Arc<str>)>;
 
 impl Registry {
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -54,8 +57,8 @@ impl Registry {
     /// Stores a name that must be free.
     pub(crate) fn insert(&mut self, name: &str, pid: WirePid, owner: Owner) -> Arc<Entry> {
         let name: Arc<str> = name.into();
-        self.by_pid.entry(pid).or_default().insert(name.clone());
-        self.by_owner.entry(owner.clone()).or_default().insert(name.clone());
+        self.by_pid.insert((pid, name.clone()));
+        self.by_owner.insert((owner.clone(), name.clone()));
         let entry = Arc::new(Entry { name: name.clone(), pid, owner });
         self.by_name.insert(name, entry.clone());
         entry
@@ -64,14 +67,14 @@ impl Registry {
     /// The entry that was removed, if the name was there.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Arc<Entry>> {
         let entry = self.by_name.remove(name)?;
-        remove_indexed(&mut self.by_pid, &entry.pid, name);
-        remove_indexed(&mut self.by_owner, &entry.owner, name);
+        self.by_pid.remove(&(entry.pid, entry.name.clone()));
+        self.by_owner.remove(&(entry.owner.clone(), entry.name.clone()));
         Some(entry)
     }
 
     /// Removes the names of one process; returns them sorted.
     pub(crate) fn remove_pid(&mut self, pid: WirePid) -> Vec<Arc<str>> {
-        let names: Vec<_> = self.by_pid.get(&pid).into_iter().flatten().cloned().collect();
+        let names = indexed(&self.by_pid, pid);
         self.remove_each(names)
     }
 
@@ -90,7 +93,7 @@ impl Registry {
     }
 
     fn owned_by(&self, owner: &NodeName) -> Vec<Arc<str>> {
-        self.by_owner.get(&Owner::Node(owner.clone())).into_iter().flatten().cloned().collect()
+        indexed(&self.by_owner, Owner::Node(owner.clone()))
     }
 
     fn remove_each(&mut self, names: Vec<Arc<str>>) -> Vec<Arc<str>> {
@@ -101,13 +104,10 @@ impl Registry {
     }
 }
 
-fn remove_indexed<K: Ord>(index: &mut BTreeMap<K, BTreeSet<Arc<str>>>, key: &K, name: &str) {
-    if let Some(names) = index.get_mut(key) {
-        names.remove(name);
-        if names.is_empty() {
-            index.remove(key);
-        }
-    }
+/// The names of `key`, sorted.
+fn indexed<K: Ord + Clone>(index: &Index<K>, key: K) -> Vec<Arc<str>> {
+    let first = (key.clone(), Arc::from(""));
+    index.range(first..).take_while(|(other, _)| *other == key).map(|(_, name)| name.clone()).collect()
 }
 
 #[cfg(test)]
