@@ -131,8 +131,7 @@ impl Connection {
                 if !pause.is_zero() {
                     outbound.push(Job::Pause(pause));
                 }
-                shared.note(Trace::sent(&bytes));
-                outbound.push(Job::Send(bytes));
+                shared.enqueue(outbound, bytes);
             }
         });
     }
@@ -182,15 +181,16 @@ impl Connection {
     pub fn close(&self, how: Close) {
         let shared = &self.handle.shared;
         shared.note(Trace::Note(format!("this peer closes: {how:?}")));
-        match how {
-            Close::Reset => self.handle.reset(),
-            Close::HalfClose => shared.outbound.change(|outbound| outbound.push(Job::Finish { close_notify: false })),
-            Close::Fin | Close::CloseNotifyThenFin => {
-                shared.inbound.change(|inbound| inbound.discarding = true);
-                let close_notify = how == Close::CloseNotifyThenFin;
-                shared.outbound.change(|outbound| outbound.push(Job::Finish { close_notify }));
-            }
+        if how == Close::Reset {
+            self.handle.reset();
+            return;
         }
+        if how != Close::HalfClose {
+            shared.inbound.change(|inbound| inbound.discarding = true);
+        }
+        let close_notify = how == Close::CloseNotifyThenFin;
+        // Closing twice is closing once.
+        shared.outbound.change(|outbound| outbound.push(Job::Finish { close_notify }));
     }
 
     /// Whether the peer reads from the network. One that does not notices neither frames nor the connection's end.
@@ -217,6 +217,14 @@ impl Connection {
     /// All PINGs of the session phase so far, answered or not. PINGs with fewer than 8 bytes are none.
     pub fn pings(&self) -> Vec<Ping> {
         self.handle.shared.inbound.look().pings().to_vec()
+    }
+
+    /// Waits until so many PINGs have come, or the connection has ended; returns all there are at that time or at the deadline.
+    pub fn wait_pings(&self, count: usize, deadline: Instant) -> Vec<Ping> {
+        self.handle.shared.inbound.wait_until(deadline, |inbound| {
+            (inbound.pings().len() >= count || inbound.closing().is_some()).then_some(())
+        });
+        self.pings()
     }
 
     /// What TLS told about the other side.
@@ -269,10 +277,18 @@ impl Shared {
         let mut pong = vec![PONG];
         pong.extend_from_slice(&nonce);
         let bytes = frame(&pong);
-        self.outbound.change(|outbound| {
-            self.note(Trace::sent(&bytes));
-            outbound.push(Job::Send(bytes));
-        });
+        self.outbound.change(|outbound| self.enqueue(outbound, bytes));
+    }
+
+    /// Under the lock of `outbound`, so that the trace has the order of the wire.
+    fn enqueue(&self, outbound: &mut Outbound, bytes: Vec<u8>) {
+        let entry = Trace::sent(&bytes);
+        let length = bytes.len();
+        if outbound.push(Job::Send(bytes)) {
+            self.note(entry);
+        } else {
+            self.note(Trace::Note(format!("{length} bytes are not sent: this side has ended")));
+        }
     }
 }
 

@@ -38,13 +38,15 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    pub(crate) fn push(&mut self, job: Job) {
-        if self.finishing || self.failed.is_some() {
-            return;
+    /// Enqueues a job. False: this side has been closed or is broken, and the job is lost.
+    pub(crate) fn push(&mut self, job: Job) -> bool {
+        if self.finishing || self.failed.is_some() || self.abort_at.is_some() {
+            return false;
         }
         self.finishing = matches!(job, Job::Finish { .. });
         self.queued += 1;
         self.jobs.push_back(job);
+        true
     }
 
     pub(crate) fn tls_has_something(&mut self) {
