@@ -74,7 +74,7 @@ pub enum DecodeErrorKind {
     #[error("unknown tag {0:#04x}")]
     UnknownTag(u8),
     /// The payload ends before the field does.
-    #[error("{field} ends early: at offset {offset} it needs {needed} bytes, there are {available}")]
+    #[error("{field} ends early, at offset {offset}: {available} of {needed} bytes are there")]
     UnexpectedEnd {
         /// The field.
         field: String,

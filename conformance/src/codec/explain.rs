@@ -5,7 +5,7 @@ use std::fmt;
 use super::error::DecodeErrorKind;
 use super::frame::LENGTH_BYTES;
 use super::message::Segment;
-use super::payload::decode;
+use super::payload::{announces, decode};
 use super::summary::summary;
 use crate::schema::{Phase, Schema};
 
@@ -69,7 +69,7 @@ pub fn explain_frame(schema: &Schema, phase: Option<Phase>, frame: &[u8]) -> Opt
     for row in &mut explanation.rows {
         row.offset += LENGTH_BYTES;
     }
-    let meaning = format!("{} bytes of payload", payload.len());
+    let meaning = format!("{} of payload", announces(payload.len() as u64, "byte"));
     let segment = Segment { field: "length".to_owned(), bytes: length.to_vec(), meaning };
     explanation.rows.insert(0, Row { offset: 0, segment });
     Some(explanation)
@@ -145,7 +145,7 @@ GLOBAL_UNREGISTER name=\"hi\"
         assert!(!explanation.well_formed);
         let last = explanation.rows.last().unwrap();
         assert_eq!((last.offset, last.segment.field.as_str()), (3, "name"));
-        assert!(last.segment.meaning.contains("needs 2 bytes, there are 1"));
+        assert!(last.segment.meaning.contains("1 of 2 bytes are there"));
     }
 
     #[test]

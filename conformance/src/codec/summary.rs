@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::message::Message;
-use super::payload::decode;
+use super::payload::{announces, decode};
 use super::value::write_fields;
 use crate::schema::{Phase, Schema};
 
@@ -16,7 +16,7 @@ pub fn summary(schema: &Schema, phase: Phase, payload: &[u8]) -> String {
     match error.message {
         Some(name) => format!("{name}, malformed: {}", error.kind),
         None if payload.is_empty() => error.kind.to_string(),
-        None => format!("{}, {} bytes", error.kind, payload.len()),
+        None => format!("{}, {}", error.kind, announces(payload.len() as u64, "byte")),
     }
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Message {
         }
         match self.left_over.len() {
             0 => Ok(()),
-            count => write!(f, " and {count} bytes left over"),
+            count => write!(f, " and {} left over", announces(count as u64, "byte")),
         }
     }
 }
@@ -47,14 +47,14 @@ mod tests {
         assert_eq!(line(Phase::Session, "7f0000"), "unknown tag 0x7f, 3 bytes");
         assert_eq!(line(Phase::Session, "01010078ff"), "unknown tag 0x01, 5 bytes");
         assert_eq!(line(Phase::Handshake, "01010078ff"), "NAME name=\"x\" creation=255");
-        assert_eq!(line(Phase::Session, "f0010203040506070809"), "PING nonce=0102030405060708 and 1 bytes left over");
+        assert_eq!(line(Phase::Session, "f0010203040506070809"), "PING nonce=0102030405060708 and 1 byte left over");
         assert_eq!(
             line(Phase::Session, "1b0100780700000000000000040061406831"),
             "GLOBAL_REGISTER name=\"x\" pid=<0.7> owner=\"a@h1\""
         );
         assert_eq!(
             line(Phase::Session, "1c050078"),
-            "GLOBAL_UNREGISTER, malformed: name ends early: at offset 3 it needs 5 bytes, there are 1"
+            "GLOBAL_UNREGISTER, malformed: name ends early, at offset 3: 1 of 5 bytes are there"
         );
     }
 }

@@ -73,8 +73,11 @@ impl fmt::Display for Pid {
     }
 }
 
-/// Texts and bytes longer than this many characters or bytes are cut in what people read.
+/// Texts longer than this many characters are cut in what people read.
 const SHOWN: usize = 48;
+
+/// Bytes longer than this are cut to half of it: enough to tell two challenges apart.
+const SHOWN_BYTES: usize = 16;
 
 /// A value for people, on one line; long texts, bytes and lists are cut and say how long they are.
 impl fmt::Display for Value {
@@ -87,8 +90,11 @@ impl fmt::Display for Value {
                 None => write!(f, "{text:?}"),
                 Some((end, _)) => write!(f, "{:?}… ({} bytes)", &text[..end], text.len()),
             },
-            Self::Bytes(bytes) if bytes.len() <= SHOWN => f.write_str(&hex::encode(bytes)),
-            Self::Bytes(bytes) => write!(f, "{}… ({} bytes)", hex::encode(&bytes[..SHOWN / 2]), bytes.len()),
+            Self::Bytes(bytes) if bytes.len() <= SHOWN_BYTES => f.write_str(&hex::encode(bytes)),
+            Self::Bytes(bytes) => {
+                let begin = hex::encode(&bytes[..SHOWN_BYTES / 2]);
+                write!(f, "{begin}… ({} bytes)", bytes.len())
+            }
             Self::Pid(pid) => pid.fmt(f),
             Self::List(items) => {
                 f.write_str("[")?;
