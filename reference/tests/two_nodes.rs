@@ -20,6 +20,10 @@ struct Node {
 
 impl Node {
     fn start(name: &str, arguments: &[&str]) -> (Self, Value) {
+        Self::start_with(name, arguments, json!({}))
+    }
+
+    fn start_with(name: &str, arguments: &[&str], timings: Value) -> (Self, Value) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_snow-node"))
             .arg("--control")
             .args(arguments)
@@ -30,8 +34,10 @@ impl Node {
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let mut node = Self { child, input, output, last_id: 0, notifications: Vec::new() };
         assert_eq!(node.call("initialize", json!({"protocol": 5}))["result"]["protocol"], 5);
-        let cookie = hex::encode("secret");
-        let started = node.call("node.start", json!({"name": name, "cookie": cookie, "handshake_timeout_ms": 2_000}));
+        let mut params = timings;
+        params["name"] = json!(name);
+        params["cookie"] = json!(hex::encode("secret"));
+        let started = node.call("node.start", params);
         (node, started["result"].clone())
     }
 
@@ -91,9 +97,12 @@ fn a_session_shares_names_and_its_end_takes_them_back() {
 
 #[test]
 fn a_planted_fault_shows_on_the_wire() {
-    let (mut good, _) = Node::start("a@127.0.0.1:0", &[]);
+    let timings = json!({"heartbeat_interval_ms": 50, "heartbeat_timeout_ms": 50});
+    let (mut good, _) = Node::start_with("a@127.0.0.1:0", &[], timings);
     let (bad, started) = Node::start("b@127.0.0.1:0", &["--fault", "pong-with-zeros"]);
     assert_eq!(good.call("node.connect", json!({"node": started["name"]}))["result"], json!({}));
+    assert_eq!(good.notification()["method"], "session.opened");
+    assert_eq!(good.notification()["method"], "session.closed");
     good.stop();
     bad.stop();
 }

@@ -8,7 +8,6 @@ use tokio::{
     task::JoinSet,
     time,
 };
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     link::{Closing, Drain, Link},
@@ -21,8 +20,8 @@ use super::{
 };
 use crate::{
     faults::{Context, Planted},
-    node::{Answer, Command, CommandError, ConnId, Event, How, Input, MemberId, Node, Output, Role, SyncStream, Token},
-    wire::{FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Payload, message::Phase},
+    node::{Answer, Command, CommandError, ConnId, Event, How, Input, MemberId, Node, Role, Token},
+    wire::{FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, message::Phase},
 };
 
 /// Things that may wait for the driver. Each connection has at most one chunk among them.
@@ -59,10 +58,10 @@ pub(crate) enum Report {
 }
 
 /// The driver's end of a connection. Dropping it closes the connection at once.
-struct Connection {
+pub(super) struct Connection {
     frames: FrameReader,
-    outbox: Arc<Outbox>,
-    closing: watch::Sender<Closing>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) closing: watch::Sender<Closing>,
     /// There once TLS is up.
     drains: Option<mpsc::UnboundedSender<Drain>>,
 }
@@ -70,22 +69,22 @@ struct Connection {
 /// Owns the node and everything that is open.
 pub(crate) struct Driver {
     node: Node,
-    planted: Planted,
+    pub(super) planted: Planted,
     entropy: SecureEntropy,
-    tls: Tls,
+    pub(super) tls: Tls,
     happenings: mpsc::Receiver<Happening>,
     sender: mpsc::Sender<Happening>,
     reports: mpsc::UnboundedSender<Report>,
-    connections: BTreeMap<ConnId, Connection>,
-    members: BTreeMap<MemberId, Member>,
+    pub(super) connections: BTreeMap<ConnId, Connection>,
+    pub(super) members: BTreeMap<MemberId, Member>,
     last_accepted: u64,
     last_member: u64,
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
     /// Connections that have been told to close; they outlive the node's interest in them.
-    leaving: Vec<watch::Sender<Closing>>,
+    pub(super) leaving: Vec<watch::Sender<Closing>>,
     inputs: VecDeque<Input>,
     /// Inputs that came of outputs and of planted faults; they follow those that are there.
-    added: VecDeque<Input>,
+    pub(super) added: VecDeque<Input>,
 }
 
 impl Driver {
@@ -219,7 +218,7 @@ impl Driver {
         self.input(Input::Accepted(conn));
     }
 
-    fn open(&mut self, conn: ConnId) -> Link {
+    pub(super) fn open(&mut self, conn: ConnId) -> Link {
         let outbox = Arc::new(Outbox::default());
         let (closing, watched) = watch::channel(Closing::No);
         let connection = Connection { frames: FrameReader::new(), outbox: outbox.clone(), closing, drains: None };
@@ -276,27 +275,8 @@ impl Driver {
         }
     }
 
-    /// Does an output as the planted faults leave it. A table is made into frames at once, so that they can be seen.
-    fn filtered(&mut self, output: Output) {
-        if self.planted.is_empty() {
-            return self.perform(output);
-        }
-        match self.filter(|planted, context| planted.output(context, output)) {
-            Some(Output::Send(conn, payload)) => self.frame_out(conn, payload),
-            Some(Output::Sync(conn, stream)) => stream.for_each(|payload| self.frame_out(conn, payload.into())),
-            Some(output) => self.perform(output),
-            None => {}
-        }
-    }
-
-    fn frame_out(&mut self, conn: ConnId, payload: Payload) {
-        if let Some(payload) = self.filter(|planted, context| planted.frame_out(context, conn, payload)) {
-            self.send(conn, payload);
-        }
-    }
-
     /// Runs one hook of the planted faults, and does what it has added. Without faults this costs nothing.
-    fn filter<T>(&mut self, hook: impl FnOnce(&mut Planted, &mut Context<'_>) -> T) -> T {
+    pub(super) fn filter<T>(&mut self, hook: impl FnOnce(&mut Planted, &mut Context<'_>) -> T) -> T {
         let mut context = Context::new(&self.node);
         let result = hook(&mut self.planted, &mut context);
         let (outputs, inputs) = context.into_added();
@@ -305,60 +285,6 @@ impl Driver {
         }
         self.added.extend(inputs);
         result
-    }
-
-    fn perform(&mut self, output: Output) {
-        match output {
-            Output::Dial { conn, host, port } => {
-                let link = self.open(conn);
-                let tls = self.tls.clone();
-                self.tasks.spawn(link.dial(host, port, tls));
-            }
-            Output::Send(conn, payload) => self.send(conn, payload),
-            Output::Sync(conn, stream) => self.sync(conn, stream),
-            Output::Close(conn, how) => self.close(conn, how),
-            Output::Reply(token, result) => self.report(Report::Reply(token, result)),
-            Output::Event(event) => self.report(Report::Event(event)),
-            Output::Deliver { members, text, report } => self.deliver(&members, text, report),
-        }
-    }
-
-    fn send(&mut self, conn: ConnId, payload: Payload) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        if connection.outbox.push(payload).is_err() {
-            tracing::warn!(?conn, "closed: the peer does not read, and too much waits for it");
-            self.connections.remove(&conn);
-            self.added.push_back(Input::Closed(conn));
-        }
-    }
-
-    fn sync(&mut self, conn: ConnId, stream: SyncStream) {
-        if let Some(connection) = self.connections.get(&conn) {
-            connection.outbox.push_sync(stream);
-        }
-    }
-
-    fn close(&mut self, conn: ConnId, how: How) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
-        if how == How::Flush && connection.closing.send(Closing::Flush).is_ok() {
-            self.leaving.retain(|closing| !closing.is_closed());
-            self.leaving.push(connection.closing);
-        }
-    }
-
-    fn deliver(&mut self, to: &[MemberId], text: String, report: Option<Token>) {
-        let text = Utf8Bytes::from(text);
-        let mut failed = 0;
-        for member in to {
-            if !self.members.get(member).is_some_and(|handle| handle.deliver(text.clone())) {
-                failed += 1;
-                self.members.remove(member);
-                self.added.push_back(Input::MemberLeft(*member));
-            }
-        }
-        if let Some(report) = report {
-            self.added.push_back(Input::Delivered { report, failed });
-        }
     }
 
     /// Has every connection hand over what it has, and then queues the answer behind all of that.
@@ -382,7 +308,7 @@ impl Driver {
         });
     }
 
-    fn report(&self, report: Report) {
+    pub(super) fn report(&self, report: Report) {
         // The front end is gone only when the whole process ends.
         let _ = self.reports.send(report);
     }

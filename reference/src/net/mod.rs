@@ -5,6 +5,7 @@ mod link;
 mod listener;
 mod members;
 mod outbox;
+mod perform;
 mod random;
 pub(crate) mod start;
 pub(crate) mod tls;

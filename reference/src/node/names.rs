@@ -7,7 +7,7 @@ use super::{
     registry::{Entry, Owner},
 };
 use crate::wire::{
-    Creation, NodeName, WirePid,
+    Creation, NodeId, NodeName, WirePid,
     registry::{self as wire, GlobalEntry, GlobalSync},
 };
 
@@ -69,20 +69,16 @@ impl Node {
         if self.registry.get(entry.name).is_some() || entry.name.is_empty() {
             return;
         }
-        let (Some(session), Some(identity), Ok(owner)) =
-            (self.sessions.get(conn), &self.identity, NodeName::parse(entry.owner))
-        else {
-            return;
-        };
-        if owner == session.peer {
+        let (Some(session), Some(identity)) = (self.sessions.get(conn), &self.identity) else { return };
+        if entry.owner == session.peer.as_str() {
             // An own field: stored under our id for the sender and its creation, never as it stands (PROC-3, REG-21).
-            if entry.pid.node.0 == 0 {
+            if entry.pid.node == NodeId::OWN {
                 let pid = WirePid { node: session.id, creation: session.creation.get(), local: entry.pid.local };
-                self.registry.insert(entry.name, pid, Owner::Node(owner));
+                self.registry.insert(entry.name, pid, Owner::Node(session.peer.clone()));
             }
-        } else if owner == identity.name {
+        } else if entry.owner == identity.name.as_str() {
             self.registered_ours(entry);
-        } else {
+        } else if let Ok(owner) = NodeName::parse(entry.owner) {
             self.registered_third(entry, owner);
         }
     }
@@ -100,7 +96,7 @@ impl Node {
     /// A directed field: it names a process of ours, dead or alive (REG-22, REG-23, PROC-4, PROC-5).
     fn registered_ours(&mut self, entry: &GlobalEntry<'_>) {
         let WirePid { node, creation, local } = entry.pid;
-        let all_local = node.0 == 0 && creation == 0;
+        let all_local = node == NodeId::OWN && creation == 0;
         let this_run = self.identity.as_ref().is_some_and(|identity| identity.creation.get() == creation);
         if (all_local || this_run) && self.processes.is_alive(local) {
             self.registry.insert(entry.name, WirePid::own(local), Owner::Own);
