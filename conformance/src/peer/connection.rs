@@ -22,7 +22,8 @@ const PONG: u8 = 0xF1;
 /// How long a blocked write goes on before the writer looks whether it should still be writing.
 const WRITE_SLICE: Duration = Duration::from_millis(50);
 
-/// How long what was enqueued before an orderly close may still take after the last handle is gone.
+/// How long an orderly close may still take after the last handle is gone: sending what is enqueued, and seeing the other
+/// side close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection, with TLS or without. Clones are handles to the same one; when the last is dropped, it is closed and its
@@ -298,7 +299,7 @@ impl Handle {
         let Some(stream) = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         // Only fails on a socket that is no socket.
         let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
-        self.abort(Instant::now());
+        self.abort();
         // Wakes the reader and, other than a shutdown of both sides, sends nothing.
         let _ = stream.shutdown(Shutdown::Read);
         for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
@@ -308,24 +309,23 @@ impl Handle {
         drop(stream);
     }
 
-    fn abort(&self, writer_at: Instant) {
+    fn abort(&self) {
         self.shared.inbound.change(|inbound| {
             inbound.aborted = true;
             inbound.close(Closing { at: Instant::now(), kind: ClosingKind::Own, mid_frame: false });
         });
-        self.shared.outbound.change(|outbound| outbound.abort_at = Some(writer_at));
+        self.shared.outbound.change(|outbound| outbound.aborted = true);
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         let Some(stream) = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        let now = Instant::now();
-        if self.shared.outbound.look().is_finishing() {
-            self.abort(now + FAREWELL);
-            let _ = stream.shutdown(Shutdown::Read);
+        if self.shared.outbound.look().is_orderly() {
+            self.shared.inbound.change(|inbound| inbound.discarding = true);
+            self.shared.outbound.change(|outbound| outbound.farewell = Some(Instant::now() + FAREWELL));
         } else {
-            self.abort(now);
+            self.abort();
             let _ = stream.shutdown(Shutdown::Both);
         }
     }

@@ -33,14 +33,18 @@ pub(crate) struct Outbound {
     pub(crate) reset: bool,
     /// Why nothing can be sent any more.
     pub(crate) failed: Option<String>,
-    /// The writer must end, at once or when this moment has come and it still has not finished.
-    pub(crate) abort_at: Option<Instant>,
+    /// The writer must end at once.
+    pub(crate) aborted: bool,
+    /// The last handle is gone after an orderly close, for which there is time until then.
+    pub(crate) farewell: Option<Instant>,
+    /// The other side's end has been seen, or nobody looks for it any more.
+    pub(crate) reader_ended: bool,
 }
 
 impl Outbound {
     /// Enqueues a job. False: this side has been closed or is broken, and the job is lost.
     pub(crate) fn push(&mut self, job: Job) -> bool {
-        if self.finishing || self.failed.is_some() || self.abort_at.is_some() {
+        if self.finishing || self.failed.is_some() || self.aborted {
             return false;
         }
         self.finishing = matches!(job, Job::Finish { .. });
@@ -79,12 +83,12 @@ impl Outbound {
         self.done >= mark
     }
 
-    /// An orderly end has been asked for and is not reached yet.
-    pub(crate) fn is_finishing(&self) -> bool {
-        self.finishing && self.failed.is_none() && self.done < self.queued
+    /// An orderly end has been asked for, and may have been reached.
+    pub(crate) fn is_orderly(&self) -> bool {
+        self.finishing && self.failed.is_none()
     }
 
     pub(crate) fn is_aborted(&self) -> bool {
-        self.abort_at.is_some_and(|at| at <= Instant::now())
+        self.aborted || self.farewell.is_some_and(|until| until <= Instant::now())
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn run(stream: &TcpStream, shared: &Shared) {
         }
         inbound.close(Closing { at, kind, mid_frame: !reader.assembler.is_between_frames() });
     });
+    shared.outbound.change(|outbound| outbound.reader_ended = true);
 }
 
 struct Reader<'a> {

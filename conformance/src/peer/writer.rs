@@ -26,6 +26,24 @@ pub(crate) fn run(stream: &TcpStream, shared: &Shared) {
             outbound.finish(was_queued && outbound.failed.is_none());
         });
     }
+    see_off(stream, shared);
+}
+
+/// Stays until the reader has ended or a farewell is over, and ends the reader then. A socket that is closed while there
+/// is something to read sends RST, and that would take from the other side what it has not read yet.
+fn see_off(stream: &TcpStream, shared: &Shared) {
+    let over = |outbound: &mut Outbound| (outbound.reader_ended || outbound.aborted).then_some(());
+    let farewell = shared.outbound.wait(|outbound| match over(outbound) {
+        Some(()) => Some(None),
+        None => outbound.farewell.map(Some),
+    });
+    if let Some(until) = farewell
+        && shared.outbound.wait_until(until, over).is_none()
+    {
+        shared.inbound.change(|inbound| inbound.aborted = true);
+        // Wakes the reader; a socket that is gone needs no waking.
+        let _ = stream.shutdown(Shutdown::Both);
+    }
 }
 
 struct Writer<'a> {
@@ -100,7 +118,11 @@ impl Writer<'_> {
     fn pause(&self, pause: Duration) -> Result<(), Failure> {
         let over = Instant::now() + pause;
         // A connection that has been given up keeps no pauses, even if what is enqueued still has its time.
-        match self.shared.outbound.wait_until(over, |outbound| outbound.abort_at.map(drop)) {
+        match self
+            .shared
+            .outbound
+            .wait_until(over, |outbound| (outbound.aborted || outbound.farewell.is_some()).then_some(()))
+        {
             Some(()) => Err(Failure::Aborted),
             None => Ok(()),
         }
