@@ -1,7 +1,7 @@
 //! A clean-room node of the Snow distribution protocol, version 5, written from the prose in `spec/` alone.
 //!
-//! Reading order: [`wire`] says what the bytes are, [`node`] decides what they cause (pure: no sockets, clocks or
-//! randomness), [`net`] is the only part that touches the world, [`control`] lets a harness drive it, and [`faults`]
+//! Reading order: `wire` says what the bytes are, `node` decides what they cause (pure: no sockets, clocks or
+//! randomness), `net` is the only part that touches the world, `control` lets a harness drive it, and `faults`
 //! plants bugs around the node, never inside it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -243,3 +243,65 @@ pub(crate) fn proof(params: Proof) -> Result<Value, Failure> {
 fn read<T: DeserializeOwned>(fields: Value) -> Result<T, Failure> {
     serde_json::from_value(fields).map_err(|why| Failure::invalid_params(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(phase: &str, bytes: &str) -> Result<Value, Failure> {
+        decode(&read(json!({"phase": phase, "bytes": bytes}))?)
+    }
+
+    #[test]
+    fn what_decodes_encodes_again() {
+        let challenge = "07".repeat(32);
+        let entry = json!({"name": "x", "pid": {"node_id": 3, "creation": 7, "local": 42}, "owner": "o@h"});
+        for (phase, message, fields) in [
+            ("handshake", "NAME", json!({"name": "a@h", "creation": 0})),
+            ("handshake", "CHALLENGE", json!({"name": "a@h", "creation": 3, "challenge": challenge})),
+            ("handshake", "REPLY", json!({"proof": challenge, "challenge": challenge})),
+            ("handshake", "ACK", json!({"proof": challenge})),
+            ("session", "PEER_LIST", json!({"peers": [{"name": "a@h"}, {"name": ""}]})),
+            ("session", "PING", json!({"nonce": "0102030405060708"})),
+            ("session", "PONG", json!({"nonce": "0102030405060708"})),
+            ("session", "GLOBAL_REGISTER", entry.clone()),
+            ("session", "GLOBAL_UNREGISTER", json!({"name": "x"})),
+            ("session", "GLOBAL_SYNC", json!({"entries": [entry]})),
+            ("session", "ROOM_BROADCAST", json!({"room": "r", "text": ""})),
+        ] {
+            let request = read(json!({"message": message, "fields": fields})).unwrap();
+            let encoded = encode(request).unwrap();
+            let bytes = format!("{}beef", encoded["bytes"].as_str().unwrap());
+            let expected = json!({"message": message, "fields": fields, "left_over": "beef"});
+            assert_eq!(decoded(phase, &bytes).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn undecodable_payloads_say_why() {
+        for (phase, bytes, kind) in [
+            ("session", "", "empty"),
+            ("session", "01", "unknown_tag"),
+            ("handshake", "f0", "unknown_tag"),
+            ("session", "f001", "malformed"),
+            ("session", "1c0100ff", "malformed"),
+        ] {
+            let failure = json!(decoded(phase, bytes).unwrap_err());
+            assert_eq!((&failure["code"], &failure["data"]["kind"]), (&json!(-32_020), &json!(kind)), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn streams_end_in_one_of_three_ways() {
+        for (bytes, payloads, end) in [
+            ("", json!([]), "complete"),
+            ("01000000aa00000000", json!(["aa", ""]), "complete"),
+            ("01000000aa0100", json!(["aa"]), "incomplete"),
+            ("01000000aa01000000", json!(["aa"]), "incomplete"),
+            ("01000000aa0110000000", json!(["aa"]), "too_long"),
+        ] {
+            let stream = read(json!({"phase": "handshake", "bytes": bytes})).unwrap();
+            assert_eq!(frames(&stream).unwrap(), json!({"frames": payloads, "end": end}), "{bytes}");
+        }
+    }
+}

@@ -94,3 +94,18 @@ fn cannot_bind(host: &str, port: u16, why: &std::io::Error) -> CommandError {
 fn seconds_since_epoch() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_to_bind() {
+        for (text, host, port) in [("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:80", "::1", 80), ("h:1", "h", 1)] {
+            assert_eq!(HostPort::parse(text), Some(HostPort { host: host.into(), port }), "{text}");
+        }
+        for text in ["", "h", ":1", "h:", "h:65536", "::1:80", "[::1:80", "[]:1"] {
+            assert_eq!(HostPort::parse(text), None, "{text}");
+        }
+    }
+}

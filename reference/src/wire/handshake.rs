@@ -136,15 +136,23 @@ impl fmt::Debug for Cookie {
 mod tests {
     use super::*;
 
+    /// `printf '\x00\x01…\x1f' | openssl dgst -sha256 -mac hmac -macopt key:secret`
+    const OF_0_TO_31: &str = "47860bcbb991426bea828dbf6097dff33339b093e3b9f61d9aef8a052f93e402";
+
     #[test]
     fn a_proof_verifies_under_its_cookie_only() {
-        // RFC 4231 has no 32-byte-data vector; this one is from `openssl dgst -sha256 -mac hmac -macopt key:secret`.
+        let challenge: Challenge = std::array::from_fn(|index| index as u8);
         let cookie = Cookie::new(b"secret".to_vec()).unwrap();
-        let proof = cookie.prove(&[0; 32]);
-        assert!(cookie.verifies(&[0; 32], &proof));
+        let proof = cookie.prove(&challenge);
+        assert_eq!(hex::encode(proof), OF_0_TO_31);
+        assert!(cookie.verifies(&challenge, &proof));
         assert!(!cookie.verifies(&[1; 32], &proof));
-        assert!(!Cookie::new(b"secret\0\0".to_vec()).unwrap().verifies(&[1; 32], &proof));
-        assert_eq!(format!("{cookie:?}"), "Cookie(..)");
+        assert!(!Cookie::new(b"secre".to_vec()).unwrap().verifies(&challenge, &proof));
+    }
+
+    #[test]
+    fn an_empty_cookie_is_none_and_none_is_shown() {
         assert_eq!(Cookie::new(Vec::new()), None);
+        assert_eq!(format!("{:?}", Cookie::new(b"secret".to_vec()).unwrap()), "Cookie(..)");
     }
 }
