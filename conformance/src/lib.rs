@@ -14,16 +14,21 @@ pub mod schema;
 pub mod codec;
 pub mod vectors;
 
+pub mod case;
+mod needs;
 pub mod scenario;
 
-pub mod peer;
-
 pub mod cluster;
-
+pub mod peer;
 pub mod websocket;
 
+pub mod run;
+pub mod runner;
+pub mod setup;
+pub mod suite;
+
+pub mod report;
 pub mod results;
 
 mod random;
 mod watched;
-pub mod report;

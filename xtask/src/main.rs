@@ -1,13 +1,22 @@
-//! What people type: `cargo xtask <command>`. Commands live in a file each; none knows the protocol.
-
-mod vectors;
+//! What people type: `cargo xtask <command>`. One file a command; what a protocol is, is known elsewhere.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ci;
+mod conformance;
+mod coverage;
+mod faults;
+mod independence;
+mod scenarios;
+mod spec;
+mod vectors;
+mod workspace;
+
+/// The judge of Snow nodes.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "The command line of the conformance suite")]
+#[command(name = "cargo xtask", version, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -15,16 +24,39 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Golden vectors: write, check, export, explain.
+    /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
+    Conformance(conformance::Arguments),
+    /// Plant each fault of a node and show which cases catch it.
+    Faults(faults::Arguments),
+    /// List requirement, cases and faults; fail on a MUST without both.
+    Coverage(coverage::Arguments),
+    /// Golden vectors: generate, check, export, explain.
     #[command(subcommand)]
     Vectors(vectors::VectorsCommand),
+    /// Check the spec: ids, layouts in prose against the schema, control protocol.
+    #[command(subcommand)]
+    Spec(spec::SpecCommand),
+    /// Check scenario files, or write their JSON Schema.
+    #[command(subcommand)]
+    Scenarios(scenarios::ScenariosCommand),
+    /// Prove that the reference node and the harness share no code.
+    Independence,
+    /// Everything that CI runs, in CI's order.
+    Ci(ci::Arguments),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let result = match Cli::parse().command {
+        Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Faults(arguments) => faults::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Vectors(command) => vectors::run(command),
+        Command::Spec(command) => spec::run(&command),
+        Command::Scenarios(command) => scenarios::run(&command),
+        Command::Independence => independence::run(),
+        Command::Ci(arguments) => ci::run(&arguments),
     };
-    outcome.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::from(2)
     })

@@ -9,6 +9,7 @@ mod group;
 mod line;
 mod log;
 mod manifest;
+mod port;
 mod process;
 mod wire_only;
 
@@ -20,5 +21,6 @@ pub use control::{CallError, ControlClient, Event, Initialized, PendingCall};
 pub use line::{AdapterFault, RpcError};
 pub use log::{LogLine, LogStream};
 pub use manifest::{Faults, Manifest, ManifestError, Mode, Timers};
+pub use port::fixed_port;
 pub use process::{Exit, LeftBehind, NodeProcess, Pipes, SpawnError, Stopped, StoppedBy};
 pub use wire_only::{StartError, WireOnlyNode, WireOnlyStart};

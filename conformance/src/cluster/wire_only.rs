@@ -8,8 +8,8 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::command::CommandLine;
+use super::port::fixed_port;
 use super::process::{Exit, NodeProcess, Pipes, SpawnError};
-use crate::peer::ReservedPort;
 
 /// How long one attempt to connect may take, and the pause to the next one.
 const ATTEMPT: Duration = Duration::from_millis(200);
@@ -89,8 +89,7 @@ impl WireOnlyNode {
         let harness = |what| move |reason| StartError::Harness { what, reason };
         let address = match start.port {
             Some(port) => SocketAddr::new(start.host, port),
-            // Given up at once, for the node to take. Ports are given out in turn, so nobody else is likely to be faster.
-            None => ReservedPort::bind(start.host).map_err(harness("port"))?.address(),
+            None => SocketAddr::new(start.host, fixed_port(start.host).map_err(harness("port"))?),
         };
         let host = match start.host {
             IpAddr::V4(host) => host.to_string(),

@@ -12,7 +12,7 @@ pub mod schema;
 mod short;
 pub mod step;
 
-pub use expression::Expression;
+pub use expression::{Expression, Scope};
 pub use load::{LoadError, load};
 pub use matcher::Matcher;
 pub use model::{NodeSpec, PeerSpec, Row, Scenario, Timers};

@@ -67,7 +67,7 @@ verbs! {
     /// Makes a node dial a peer: by `node.connect`, or by a PEER_LIST where the node has no adapter.
     "make_dial" => MakeDial(MakeDial),
     /// Awaits a node's dial and does the acceptor's part.
-    "accept" => Accept(Accept),
+    "accept" => Accept(AcceptStep),
     /// Sends frames or bytes.
     "send" => Send(Send),
     /// Awaits the next frame of a session, or several in any order.
@@ -406,8 +406,30 @@ pub enum CertificateChoice {
     ForeignKey,
 }
 
-/// See [`Verb::Accept`].
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// See [`Verb::Accept`]. A plain string is the peer.
+#[derive(Debug, Clone)]
+pub struct AcceptStep(pub Accept);
+
+impl<'de> Deserialize<'de> for AcceptStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let short = |peer| Self(Accept { peer, ..Accept::default() });
+        short::text_or_map(deserializer, short, Self as fn(Accept) -> Self)
+    }
+}
+
+impl JsonSchema for AcceptStep {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AcceptStep".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let long = generator.subschema_for::<Accept>();
+        schemars::json_schema!({"anyOf": [{"type": "string"}, long]})
+    }
+}
+
+/// The long form of [`AcceptStep`].
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accept {
     /// The peer that is dialled; also whose name, creation and cookie are used.

@@ -1,0 +1,100 @@
+//! Cases: scenarios by rows and vectors, each with what is needed to select, run and report it.
+
+use std::sync::Arc;
+
+use crate::requirement::{Level, Spec};
+use crate::scenario::load::Loaded;
+use crate::vectors::Golden;
+
+/// One thing to judge.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// `<family>/<slug>`, with `[row]` where a table made it; vectors are `<family>/vectors/<slug>`.
+    pub id: String,
+    /// One sentence: stimulus and verdict.
+    pub title: String,
+    /// The family.
+    pub family: String,
+    /// MUST if any of its requirements is one.
+    pub level: Level,
+    /// The requirements that it judges; never none.
+    pub requirements: Vec<String>,
+    /// Capabilities without which it is skipped.
+    pub needs: Vec<String>,
+    /// The case that shows the same thing accepted.
+    pub twin: Option<String>,
+    /// What to run.
+    pub kind: Kind,
+}
+
+/// What a case consists of.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A scenario, and the row of its table.
+    Scenario(Arc<Loaded>, Option<usize>),
+    /// A golden vector.
+    Vector(Arc<Golden>),
+}
+
+/// MUST if any of these requirements is one.
+#[must_use]
+pub fn level_of(spec: &Spec, requirements: &[String]) -> Level {
+    let is_must = |id: &String| spec.requirements.get(id).is_none_or(|requirement| requirement.level == Level::Must);
+    if requirements.iter().any(is_must) { Level::Must } else { Level::Should }
+}
+
+impl Case {
+    /// The cases of one scenario file.
+    #[must_use]
+    pub fn of_scenario(spec: &Spec, loaded: Loaded) -> Vec<Self> {
+        let loaded = Arc::new(loaded);
+        let scenario = &loaded.scenario;
+        let make = |row: Option<usize>| {
+            let suffix = row.map_or_else(String::new, |row| format!("[{}]", scenario.table[row].case));
+            Self {
+                id: format!("{}{suffix}", loaded.id),
+                title: scenario.title.clone(),
+                family: loaded.family.clone(),
+                level: level_of(spec, &scenario.requirements),
+                requirements: scenario.requirements.clone(),
+                needs: crate::needs::of(scenario),
+                twin: scenario.twin.clone(),
+                kind: Kind::Scenario(loaded.clone(), row),
+            }
+        };
+        if scenario.table.is_empty() { vec![make(None)] } else { (0..scenario.table.len()).map(|row| make(Some(row))).collect() }
+    }
+
+    /// The case of one golden vector; it needs a node's codec.
+    #[must_use]
+    pub fn of_vector(spec: &Spec, vector: &Golden) -> Self {
+        let (family, slug) = vector.id.split_once('/').unwrap_or(("vectors", &vector.id));
+        Self {
+            id: format!("{family}/vectors/{slug}"),
+            title: vector.note.clone().unwrap_or_else(|| "The node's codec agrees with this vector".to_owned()),
+            family: family.to_owned(),
+            level: level_of(spec, &vector.requirements),
+            requirements: vector.requirements.clone(),
+            needs: vec!["control".to_owned(), "codec".to_owned()],
+            twin: None,
+            kind: Kind::Vector(Arc::new(vector.clone())),
+        }
+    }
+
+    /// Whether a filter of the command line selects this case: a part of its id, or one of its requirements.
+    #[must_use]
+    pub fn matches(&self, filter: &str) -> bool {
+        self.id.contains(filter) || self.requirements.iter().any(|id| id == filter)
+    }
+
+    /// Whether it waits for timers: such cases are started first, so that the others fill their waiting.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match &self.kind {
+            Kind::Scenario(loaded, _) => {
+                loaded.scenario.timers != crate::scenario::Timers::default() || loaded.scenario.deadline_ms.is_some()
+            }
+            Kind::Vector(_) => false,
+        }
+    }
+}

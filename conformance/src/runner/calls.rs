@@ -1,0 +1,283 @@
+//! Steps of the control protocol: requests, answers, notifications.
+
+use std::cell::RefCell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::{self, CallError, RpcError};
+use crate::results::Cause;
+use crate::scenario::matcher::{Captures, MatchError};
+use crate::scenario::step::{Await, Call, Event, Eventually, StartCall};
+use crate::scenario::{Expression, Matcher};
+
+use super::context::Context;
+use super::stop::{StepResult, Stop};
+
+/// The errors of the control protocol by name: `spec/control.md`, "Errors".
+const ERRORS: &[(&str, i64)] = &[
+    ("unknown method", -32601),
+    ("invalid params", -32602),
+    ("failed", -32000),
+    ("not started", -32001),
+    ("already started", -32002),
+    ("invalid name", -32003),
+    ("connect failed", -32004),
+    ("name taken", -32005),
+    ("unknown name", -32006),
+    ("no process", -32007),
+    ("not connected", -32008),
+    ("too large", -32009),
+    ("unknown member", -32010),
+    ("undecodable", -32020),
+];
+
+/// Between two looks at a state that has to come about.
+const POLL: Duration = Duration::from_millis(20);
+
+impl Context<'_> {
+    /// Calls a method and judges its answer.
+    pub(super) fn call(&mut self, step: &Call) -> StepResult {
+        let key = self.node_key(step.node.as_deref())?;
+        let params = self.params(&step.params)?;
+        let method = self.name(&step.method)?;
+        let deadline = self.deadline;
+        let answer = self.node(&key)?.client()?.call(&method, params, deadline);
+        self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
+    }
+
+    /// Sends a request.
+    pub(super) fn start_call(&mut self, step: &StartCall) -> StepResult {
+        let key = self.node_key(step.node.as_deref())?;
+        let params = self.params(&step.params)?;
+        let id = self.name(&step.id)?;
+        self.send_request(id, key, &step.method, params)
+    }
+
+    /// Sends a request whose answer is awaited under `id`.
+    pub(super) fn send_request(
+        &mut self,
+        id: String,
+        key: String,
+        method: &str,
+        params: Value,
+    ) -> StepResult {
+        let pending = self.node(&key)?.client()?.start_call(method, params);
+        self.pending
+            .insert(id, (key, method.to_owned(), pending));
+        Ok(())
+    }
+
+    /// Awaits the answer to an earlier request.
+    pub(super) fn await_answer(&mut self, step: &Await) -> StepResult {
+        let id = self.name(&step.call)?;
+        let (key, method, pending) = self
+            .pending
+            .shift_remove(&id)
+            .ok_or_else(|| Stop::Harness(format!("no call `{id}` is under way")))?;
+        let deadline = self.within(step.within_ms);
+        let answer = pending.wait(deadline);
+        self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
+    }
+
+    /// Calls a method until its result matches.
+    pub(super) fn eventually(&mut self, step: &Eventually) -> StepResult {
+        let keys = match &step.node {
+            Some(nodes) => nodes.names().to_vec(),
+            None => vec![self.node_key(None)?],
+        };
+        for key in keys {
+            let key = self.name(&key)?;
+            let params = self.params(&step.params)?;
+            loop {
+                let deadline = self.deadline;
+                let answer =
+                    self.node(&key)?
+                        .client()?
+                        .call(&step.method, params.clone(), deadline);
+                let value = match answer {
+                    Ok(value) => value,
+                    Err(error) => return Err(call_stop(&key, &step.method, error)),
+                };
+                let mut captures = Captures::new();
+                match step.result.check(&value, self, &mut captures) {
+                    Ok(()) => {
+                        self.variables.extend(captures);
+                        break;
+                    }
+                    Err(MatchError::Evaluation(error)) => return Err(error.into()),
+                    Err(MatchError::Mismatch(_)) if Instant::now() < self.deadline => {
+                        thread::sleep(POLL);
+                    }
+                    Err(MatchError::Mismatch(_)) => {
+                        let sentence = format!(
+                            "`{}` of `{key}` did not come to what it has to be",
+                            step.method
+                        );
+                        return self.hold(&value, &step.result, Cause::WrongAnswer, &sentence);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Awaits a notification that no earlier `event` step took.
+    pub(super) fn event(&mut self, step: &Event) -> StepResult {
+        let key = self.node_key(step.node.as_deref())?;
+        match self.next_event(&key, step, self.deadline)? {
+            Ok(captures) => {
+                self.variables.extend(captures);
+                Ok(())
+            }
+            Err(CallError::TimedOut { .. }) => {
+                let told = self.node(&key)?.client()?.events();
+                Err(Stop::broken(Cause::MissingFrame, format!("`{key}` did not tell {}", step.method))
+                    .expected(self.describe_event(step)?)
+                    .meanwhile(told.iter().map(|event| told_text(&key, event)).collect())
+                    .into())
+            }
+            Err(error) => Err(call_stop(&key, &step.method, error)),
+        }
+    }
+
+    /// After a barrier: no such notification may be left.
+    pub(super) fn no_event(&mut self, step: &Event) -> StepResult {
+        let key = self.node_key(step.node.as_deref())?;
+        let deadline = self.deadline;
+        self.node(&key)?
+            .client()?
+            .call("barrier", json!({}), deadline)
+            .map_err(|error| call_stop(&key, "barrier", error))?;
+        match self.next_event(&key, step, Instant::now())? {
+            Err(CallError::TimedOut { .. }) => Ok(()),
+            Err(error) => Err(call_stop(&key, &step.method, error)),
+            Ok(_) => Err(Stop::broken(Cause::WrongAnswer, format!("`{key}` told {}, which it must not", step.method))
+                .actual(self.describe_event(step)?)
+                .into()),
+        }
+    }
+
+    /// Takes the oldest notification that matches, with what it captures.
+    fn next_event(&self, key: &str, step: &Event, deadline: Instant) -> StepResult<Result<Captures, CallError>> {
+        let matcher = Matcher::Object(step.params.clone());
+        let captured = RefCell::new(Captures::new());
+        let wrong = RefCell::new(None);
+        let event = self.node(key)?.client()?.next_event(deadline, &step.method, |event| {
+            let mut captures = Captures::new();
+            let params = Value::Object(event.params.clone());
+            match matcher.check(&params, self, &mut captures) {
+                _ if event.method != step.method => false,
+                Ok(()) => {
+                    captured.replace(captures);
+                    true
+                }
+                Err(MatchError::Mismatch(_)) => false,
+                Err(MatchError::Evaluation(error)) => {
+                    wrong.replace(Some(error));
+                    true
+                }
+            }
+        });
+        match wrong.into_inner() {
+            Some(error) => Err(error.into()),
+            None => Ok(event.map(|_| captured.into_inner())),
+        }
+    }
+
+    fn describe_event(&self, step: &Event) -> StepResult<String> {
+        let params = Matcher::Object(step.params.clone()).describe(self)?;
+        Ok(format!("{} {params}", step.method))
+    }
+
+    fn params(&self, params: &IndexMap<String, Expression>) -> StepResult<Value> {
+        let mut object = Map::new();
+        for (name, value) in params {
+            object.insert(name.clone(), value.evaluate(self)?);
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn judge_answer(
+        &mut self,
+        key: &str,
+        method: &str,
+        answer: Result<Value, CallError>,
+        result: Option<&Matcher>,
+        error: Option<&str>,
+    ) -> StepResult {
+        match (answer, error) {
+            (Ok(value), None) => match result {
+                Some(matcher) => {
+                    let sentence = format!("`{key}` answered {method} with a wrong result");
+                    self.hold(&value, matcher, Cause::WrongAnswer, &sentence)
+                }
+                None => Ok(()),
+            },
+            (Ok(value), Some(error)) => Err(Stop::broken(
+                Cause::WrongAnswer,
+                format!("`{key}` did {method}, which is an error"),
+            )
+            .expected(format!("error {} ({error})", code(error)?))
+            .actual(format!("result {value}"))
+            .into()),
+            (Err(CallError::Rpc(RpcError { code: actual, message, .. })), Some(error)) => {
+                let expected = code(error)?;
+                if actual == expected {
+                    return Ok(());
+                }
+                Err(Stop::broken(
+                    Cause::WrongAnswer,
+                    format!("`{key}` refused {method} with another error"),
+                )
+                .expected(format!("error {expected} ({error})"))
+                .actual(format!("error {actual}: {message}"))
+                .into())
+            }
+            (Err(error), _) => Err(call_stop(key, method, error)),
+        }
+    }
+}
+
+/// A notification, for people.
+fn told_text(key: &str, event: &cluster::Event) -> String {
+    format!("{key}: {} {}", event.method, Value::Object(event.params.clone()))
+}
+
+fn code(name: &str) -> StepResult<i64> {
+    ERRORS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, code)| *code)
+        .ok_or_else(|| Stop::Harness(format!("the control protocol has no error `{name}`")))
+}
+
+/// An answer that is no result, where a result was needed.
+pub(super) fn call_stop(key: &str, method: &str, error: CallError) -> Stop {
+    match error {
+        CallError::Rpc(RpcError { code: -32601, .. }) => Stop::Adapter(format!(
+            "`{key}` does not know the method {method}, which a capability that it claims asks for"
+        )),
+        CallError::Rpc(RpcError { code, message, .. }) => Stop::broken(
+            Cause::WrongAnswer,
+            format!("`{key}` refused {method}"),
+        )
+        .expected("a result")
+        .actual(format!("error {code}: {message}"))
+        .into(),
+        CallError::Exited { .. } => {
+            Stop::broken(Cause::Crash, format!("`{key}` ended during {method}: {error}"))
+                .blames("FRAME-21")
+                .into()
+        }
+        CallError::TimedOut { .. } => {
+            Stop::broken(Cause::Crash, format!("`{key}` did not answer {method}"))
+                .expected("an answer")
+                .actual("nothing by the case's deadline")
+                .into()
+        }
+        CallError::AdapterFault(fault) => Stop::Adapter(format!("`{key}`: {fault}")),
+    }
+}

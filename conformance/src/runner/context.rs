@@ -1,0 +1,389 @@
+//! The state of one case while it runs: its nodes, peers, sessions, members and names.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::{ControlClient, NodeProcess, PendingCall};
+use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
+use crate::scenario::step::Opening;
+use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
+use crate::schema::{Phase, Schema};
+use crate::websocket::Member;
+
+use super::nodes::Running;
+use super::play::Environment;
+use super::stop::{StepResult, Stop};
+
+/// The cookie of a cluster whose scenario names none.
+const COOKIE: &str = "snowproof";
+/// The creation of a peer that names none.
+const CREATION: u8 = 5;
+
+/// One case while it runs.
+pub(crate) struct Context<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) scenario: &'a Scenario,
+    pub(super) start: Instant,
+    pub(super) deadline: Instant,
+    pub(super) timers: Timers,
+    pub(super) nodes: IndexMap<String, Node>,
+    pub(super) peers: IndexMap<String, Peer>,
+    pub(super) sessions: IndexMap<String, Session>,
+    /// Connections whose name has been given to a new one; kept for the report.
+    pub(super) former: Vec<(String, Session)>,
+    pub(super) members: IndexMap<String, Member>,
+    pub(super) pending: IndexMap<String, (String, String, PendingCall)>,
+    pub(super) variables: IndexMap<String, Value>,
+    pub(super) clocks: IndexMap<String, Instant>,
+    pub(super) step_start: Instant,
+    /// The requirement cited by the innermost step that failed.
+    pub(super) inner_cite: Option<String>,
+}
+
+/// A node of the case.
+pub(super) struct Node {
+    pub(super) spec: NodeSpec,
+    pub(super) running: Option<Running>,
+    /// Its name: as asked for (port 0) until it has started, as it is afterwards.
+    pub(super) name: String,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) creation: Option<u8>,
+    pub(super) websocket: Option<String>,
+    pub(super) cookie: Vec<u8>,
+    /// When its last start was known to be done.
+    pub(super) started: Option<Instant>,
+}
+
+impl Node {
+    /// The running node.
+    pub(super) fn running(&self) -> StepResult<&Running> {
+        self.running.as_ref().ok_or_else(|| Stop::Harness(format!("node `{}` is not running", self.name)))
+    }
+
+    /// Its process.
+    pub(super) fn process(&self) -> StepResult<&NodeProcess> {
+        Ok(self.running()?.process())
+    }
+
+    /// Its control client.
+    pub(super) fn client(&self) -> StepResult<&ControlClient> {
+        self.running()?.client()
+    }
+}
+
+/// A peer of the case.
+pub(super) struct Peer {
+    pub(super) name: String,
+    pub(super) creation: u8,
+    pub(super) cookie: Vec<u8>,
+    pub(super) port: Port,
+}
+
+/// Where a peer is dialled.
+pub(super) enum Port {
+    Listening(Listener),
+    Refusing(ReservedPort),
+}
+
+impl Port {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Listening(listener) => listener.address(),
+            Self::Refusing(port) => port.address(),
+        }
+    }
+}
+
+/// A connection between a peer and a node.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) peer: String,
+    pub(super) node: String,
+    pub(super) phase: Phase,
+    pub(super) opening: Opening,
+    /// Frames that have been read while something else was awaited.
+    pub(super) unread: VecDeque<Vec<u8>>,
+    /// What the node said in the handshake.
+    pub(super) heard: Map<String, Value>,
+}
+
+impl Session {
+    pub(super) fn new(connection: Connection, peer: &str, node: &str) -> Self {
+        Self {
+            connection,
+            peer: peer.to_owned(),
+            node: node.to_owned(),
+            phase: Phase::Handshake,
+            opening: Opening::Skip,
+            unread: VecDeque::new(),
+            heard: Map::new(),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Prepares nodes and peers; nothing is started yet.
+    pub(super) fn new(
+        environment: &'a Environment,
+        scenario: &'a Scenario,
+        row: Option<&crate::scenario::Row>,
+    ) -> StepResult<Self> {
+        let start = Instant::now();
+        let declared = scenario.timers;
+        let timers = if environment.has_control() {
+            declared.or(Timers::protocol_defaults())
+        } else {
+            environment.manifest_timers().or(Timers::protocol_defaults())
+        };
+        let deadline = start + environment.deadline(scenario, timers);
+        let mut context = Self {
+            environment,
+            scenario,
+            start,
+            deadline,
+            timers,
+            nodes: IndexMap::new(),
+            peers: IndexMap::new(),
+            sessions: IndexMap::new(),
+            former: Vec::new(),
+            members: IndexMap::new(),
+            pending: IndexMap::new(),
+            variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
+            clocks: IndexMap::new(),
+            step_start: start,
+            inner_cite: None,
+        };
+        for (key, spec) in &scenario.peers {
+            context.add_peer(key, spec)?;
+        }
+        for (key, spec) in &scenario.nodes {
+            let prefix = context.text_or(spec.name.as_ref(), key)?;
+            let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
+            let cookie = context.cookie_or(spec.cookie.as_ref())?;
+            let node = Node {
+                spec: spec.clone(),
+                running: None,
+                name: format!("{prefix}@{host}:0"),
+                address: None,
+                creation: None,
+                websocket: None,
+                cookie,
+                started: None,
+            };
+            context.nodes.insert(key.clone(), node);
+        }
+        Ok(context)
+    }
+
+    /// Adds a peer with a port of its own.
+    pub(super) fn add_peer(&mut self, key: &str, spec: &PeerSpec) -> StepResult {
+        let prefix = self.text_or(spec.name.as_ref(), key)?;
+        let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
+        let ip = loopback(&host)?;
+        let failed = |error| Stop::Harness(format!("a port of {host} could not be taken: {error}"));
+        let port = if spec.listens.unwrap_or(true) {
+            Port::Listening(Listener::bind_with(ip, ListenerOptions::default()).map_err(failed)?)
+        } else {
+            Port::Refusing(ReservedPort::bind(ip).map_err(failed)?)
+        };
+        let peer = Peer {
+            name: format!("{prefix}@{host}:{}", port.address().port()),
+            creation: spec.creation.unwrap_or(CREATION),
+            cookie: self.cookie_or(spec.cookie.as_ref())?,
+            port,
+        };
+        self.peers.insert(key.to_owned(), peer);
+        Ok(())
+    }
+
+    fn text_or(&self, expression: Option<&Expression>, fallback: &str) -> StepResult<String> {
+        match expression {
+            Some(expression) => Ok(expression.text("a name", self)?),
+            None => Ok(fallback.to_owned()),
+        }
+    }
+
+    fn cookie_or(&self, own: Option<&Expression>) -> StepResult<Vec<u8>> {
+        match own.or(self.scenario.cookie.as_ref()) {
+            Some(cookie) => Ok(cookie.cookie(self)?),
+            None => Ok(COOKIE.as_bytes().to_vec()),
+        }
+    }
+
+    pub(super) fn schema(&self) -> &'a Schema {
+        &self.environment.schema
+    }
+
+    /// A name in a step, with `${…}` filled in.
+    pub(super) fn name(&self, name: &str) -> StepResult<String> {
+        if name.contains("${") {
+            Ok(Expression::Text(name.to_owned()).text("a name", self)?)
+        } else {
+            Ok(name.to_owned())
+        }
+    }
+
+    /// The node that a step means: the one it names, or the scenario's only one.
+    pub(super) fn node_key(&self, named: Option<&str>) -> StepResult<String> {
+        match named {
+            Some(name) => {
+                let name = self.name(name)?;
+                if self.nodes.contains_key(&name) {
+                    Ok(name)
+                } else {
+                    Err(Stop::Harness(format!("the scenario has no node `{name}`")))
+                }
+            }
+            None => match self.nodes.keys().next() {
+                Some(only) if self.nodes.len() == 1 => Ok(only.clone()),
+                _ => Err(Stop::Harness("the scenario has several nodes; the step has to name one".to_owned())),
+            },
+        }
+    }
+
+    pub(super) fn node(&self, key: &str) -> StepResult<&Node> {
+        self.nodes.get(key).ok_or_else(|| Stop::Harness(format!("the scenario has no node `{key}`")))
+    }
+
+    pub(super) fn node_mut(&mut self, key: &str) -> StepResult<&mut Node> {
+        self.nodes.get_mut(key).ok_or_else(|| Stop::Harness(format!("the scenario has no node `{key}`")))
+    }
+
+    pub(super) fn peer(&self, key: &str) -> StepResult<&Peer> {
+        self.peers.get(key).ok_or_else(|| Stop::Harness(format!("the scenario has no peer `{key}`")))
+    }
+
+    pub(super) fn session(&self, name: &str) -> StepResult<&Session> {
+        self.sessions.get(name).ok_or_else(|| Stop::Harness(format!("there is no session `{name}`")))
+    }
+
+    pub(super) fn session_mut(&mut self, name: &str) -> StepResult<&mut Session> {
+        self.sessions.get_mut(name).ok_or_else(|| Stop::Harness(format!("there is no session `{name}`")))
+    }
+
+    pub(super) fn member(&self, name: &str) -> StepResult<&Member> {
+        self.members.get(name).ok_or_else(|| Stop::Harness(format!("there is no member `{name}`")))
+    }
+
+    /// Gives a connection a name; one that had it before is kept for the report.
+    pub(super) fn add_session(&mut self, name: String, session: Session) {
+        if let Some(former) = self.sessions.insert(name.clone(), session) {
+            self.former.push((name, former));
+        }
+    }
+
+    /// The case's deadline, or sooner.
+    pub(super) fn within(&self, ms: Option<u64>) -> Instant {
+        match ms {
+            Some(ms) => self.deadline.min(Instant::now() + Duration::from_millis(ms)),
+            None => self.deadline,
+        }
+    }
+}
+
+/// The address of a host that scenarios may name; nothing leaves the machine.
+pub(super) fn loopback(host: &str) -> StepResult<IpAddr> {
+    if host == "[::1]" {
+        return Ok(Ipv6Addr::LOCALHOST.into());
+    }
+    match host.parse::<Ipv4Addr>() {
+        Ok(ip) if ip.is_loopback() => Ok(ip.into()),
+        _ => Err(Stop::Harness(format!("a host in a scenario is 127.x.x.x or [::1], not `{host}`"))),
+    }
+}
+
+impl Scope for Context<'_> {
+    fn lookup(&self, path: &str) -> Option<Value> {
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        let (head, rest) = path.split_at(end);
+        if let Some(value) = self.variables.get(head) {
+            return walk(value.clone(), rest);
+        }
+        match head {
+            "timers" => return walk(self.timers_value(), rest),
+            "cookie" if rest.is_empty() => {
+                let cookie = self.cookie_or(None).ok()?;
+                return Some(json!({ "$bytes": hex::encode(cookie) }));
+            }
+            _ => {}
+        }
+        if let Some(member) = self.members.get(head) {
+            return match rest {
+                ".member" => Some(member.id().into()),
+                _ => None,
+            };
+        }
+        let mut object = Map::new();
+        if let Some(node) = self.nodes.get(head) {
+            object.insert("name".to_owned(), node.name.clone().into());
+            object.insert("creation".to_owned(), node.creation.map_or(Value::Null, Value::from));
+            object.insert("port".to_owned(), node.address.map_or(Value::Null, |a| a.port().into()));
+        }
+        if let Some(peer) = self.peers.get(head) {
+            object.insert("name".to_owned(), peer.name.clone().into());
+            object.insert("creation".to_owned(), peer.creation.into());
+            object.insert("port".to_owned(), peer.port.address().port().into());
+        }
+        if let Some(session) = self.sessions.get(head) {
+            object.extend(session.heard.clone());
+        }
+        match (rest, object.is_empty()) {
+            (_, true) => None,
+            ("", false) => object.get("name").cloned(),
+            (_, false) => walk(Value::Object(object), rest),
+        }
+    }
+}
+
+impl Context<'_> {
+    fn timers_value(&self) -> Value {
+        json!({
+            "heartbeat_interval_ms": self.timers.heartbeat_interval_ms,
+            "heartbeat_timeout_ms": self.timers.heartbeat_timeout_ms,
+            "handshake_timeout_ms": self.timers.handshake_timeout_ms,
+        })
+    }
+}
+
+/// Follows `.key` and `[index]` into a value.
+fn walk(mut value: Value, path: &str) -> Option<Value> {
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('.') {
+            let end = after.find(['.', '[']).unwrap_or(after.len());
+            value = value.get_mut(&after[..end])?.take();
+            rest = &after[end..];
+        } else {
+            let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
+            value = value.get_mut(index.parse::<usize>().ok()?)?.take();
+            rest = after;
+        }
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn paths_lead_into_objects_and_lists() {
+        let value = json!({"entries": [{"name": "x"}, {"name": "y"}]});
+        assert_eq!(walk(value.clone(), ".entries[1].name").unwrap(), "y");
+        assert_eq!(walk(value.clone(), ".entries[2].name"), None);
+        assert_eq!(walk(value, ""), Some(json!({"entries": [{"name": "x"}, {"name": "y"}]})));
+    }
+
+    #[test]
+    fn only_loopback_hosts_are_allowed() {
+        assert!(loopback("127.0.0.1").is_ok());
+        assert!(loopback("[::1]").is_ok());
+        assert!(loopback("10.0.0.1").is_err());
+        assert!(loopback("localhost").is_err());
+    }
+}

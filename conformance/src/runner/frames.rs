@@ -1,0 +1,551 @@
+//! Steps that send and await frames on a connection.
+
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use crate::codec::{self, Encoded, Message};
+use crate::peer::{ClosingKind, Received, frame};
+use crate::random::random_bytes;
+use crate::results::{BytePlace, Cause};
+use crate::scenario::expression::{Binding, Scope};
+use crate::scenario::matcher::{Captures, MatchError};
+use crate::scenario::step::{
+    Collect, Expect, ExpectClosed, ExpectClosedFields, ExpectPing, ExpectedFrame, FrameSpec, Mutate, Opening, Pieces,
+    Quiet, Send, Sessions,
+};
+use crate::scenario::{Expression, Matcher};
+use crate::schema::{Phase, Schema};
+
+use super::context::Context;
+use super::stop::{StepResult, Stop};
+
+/// How long a node has to close a connection that it must close, unless a step says otherwise: far more than closing takes,
+/// less than the handshake timeout that would close it anyway.
+const CLOSE_WITHIN: Duration = Duration::from_millis(5_000);
+
+/// What came of waiting for one frame.
+pub(super) enum Next {
+    Frame(Vec<u8>),
+    Closed(ClosingKind, Instant),
+    TimedOut,
+}
+
+/// A frame that is awaited.
+struct Wanted<'s> {
+    message: &'s str,
+    fields: &'s IndexMap<String, Matcher>,
+}
+
+impl Context<'_> {
+    /// Sends frames or bytes.
+    pub(super) fn send(&mut self, step: &Send) -> StepResult {
+        let name = self.name(&step.session)?;
+        let phase = self.session(&name)?.phase;
+        let times = match &step.times {
+            Some(times) => times.number("times", self)?,
+            None => 1,
+        };
+        let mut bytes = Vec::new();
+        for index in 0..times {
+            let scope = Binding { name: "index", value: index.into(), outer: self };
+            for spec in step.frames() {
+                bytes.extend(encode_frame(self.schema(), phase, &spec, &scope)?);
+            }
+        }
+        let connection = &self.session(&name)?.connection;
+        match &step.pieces {
+            None => connection.send(&bytes),
+            Some(pieces) => connection.send_pieces(cut(&bytes, pieces, self)?),
+        }
+        Ok(())
+    }
+
+    /// Awaits frames.
+    pub(super) fn expect(&mut self, step: &Expect) -> StepResult {
+        let name = self.name(&step.session)?;
+        let deadline = self.within(step.within_ms);
+        let mut wanted: Vec<Wanted<'_>> = match &step.message {
+            Some(message) => vec![Wanted { message, fields: &step.fields }],
+            None => step.unordered.iter().map(|ExpectedFrame { message, fields }| Wanted { message, fields }).collect(),
+        };
+        while !wanted.is_empty() {
+            let payload = self.awaited_frame(&name, &wanted, &step.skip, deadline)?;
+            self.take_wanted(&name, &payload, &mut wanted)?;
+        }
+        Ok(())
+    }
+
+    /// The next frame that is neither tolerated nor to be skipped.
+    fn awaited_frame(
+        &mut self,
+        name: &str,
+        wanted: &[Wanted<'_>],
+        skip: &[String],
+        deadline: Instant,
+    ) -> StepResult<Vec<u8>> {
+        loop {
+            match self.next_frame(name, deadline)? {
+                Next::Frame(payload) => {
+                    let message = self.message_name(name, &payload)?;
+                    let is_wanted = wanted.iter().any(|w| Some(w.message) == message.as_deref());
+                    if !is_wanted && (self.tolerates(name, message.as_deref())? || skips(skip, message.as_deref())) {
+                        continue;
+                    }
+                    if !matches!(message.as_deref(), Some("PEER_LIST" | "GLOBAL_SYNC" | "PING" | "PONG")) {
+                        self.session_mut(name)?.opening = Opening::Expect;
+                    }
+                    return Ok(payload);
+                }
+                Next::Closed(kind, _) => {
+                    let expected = self.describe_wanted(wanted)?;
+                    return Err(self.early_close(name, &kind).expected(expected).into());
+                }
+                Next::TimedOut => {
+                    let broken = Stop::broken(Cause::MissingFrame, format!("nothing more came on `{name}`"))
+                        .expected(self.describe_wanted(wanted)?)
+                        .meanwhile(self.arrived());
+                    return Err(broken.into());
+                }
+            }
+        }
+    }
+
+    /// Holds a frame against those awaited; the one it matches is done.
+    fn take_wanted(&mut self, name: &str, payload: &[u8], wanted: &mut Vec<Wanted<'_>>) -> StepResult {
+        let phase = self.session(name)?.phase;
+        let actual = codec::summary(self.schema(), phase, payload);
+        let decoded = codec::decode(self.schema(), phase, payload);
+        let (message, segments) = match decoded {
+            Ok(decoded) => (decoded.message, decoded.segments),
+            Err(error) => {
+                let known = error.message.as_deref().is_some_and(|m| wanted.iter().any(|w| w.message == m));
+                let cause = if known { Cause::WrongBytes } else { Cause::UnexpectedFrame };
+                let place =
+                    BytePlace { field: "payload".to_owned(), offset: error.offset, hex: shown_hex(payload) };
+                return Err(Stop::broken(cause, format!("a frame on `{name}` cannot be decoded: {error}"))
+                    .expected(self.describe_wanted(wanted)?)
+                    .actual(actual)
+                    .bytes(Some(place))
+                    .into());
+            }
+        };
+        let fields = message.fields_json();
+        let mut difference = None;
+        for index in 0..wanted.len() {
+            if wanted[index].message != message.name {
+                continue;
+            }
+            let mut captures = Captures::new();
+            match Matcher::Object(wanted[index].fields.clone()).check(&fields, self, &mut captures) {
+                Ok(()) => {
+                    wanted.remove(index);
+                    self.variables.extend(captures);
+                    return Ok(());
+                }
+                Err(MatchError::Evaluation(error)) => return Err(error.into()),
+                Err(MatchError::Mismatch(mismatch)) => {
+                    difference.get_or_insert(mismatch);
+                }
+            }
+        }
+        let Some(mismatch) = difference else {
+            return Err(Stop::broken(Cause::UnexpectedFrame, format!("another frame came on `{name}`"))
+                .expected(self.describe_wanted(wanted)?)
+                .actual(actual)
+                .bytes(Some(BytePlace { field: "payload".to_owned(), offset: 0, hex: shown_hex(payload) }))
+                .into());
+        };
+        let place = place_of(&Encoded { segments }, &mismatch.path);
+        Err(Stop::broken(
+            Cause::WrongBytes,
+            format!("{} on `{name}` has a wrong {}", message.name, mismatch.path),
+        )
+        .expected(format!("{} = {}", mismatch.path, mismatch.expected))
+        .actual(format!("{} = {} in {actual}", mismatch.path, mismatch.actual))
+        .bytes(place)
+        .into())
+    }
+
+    /// The next frame of a session: one that was set aside, or the next to arrive.
+    pub(super) fn next_frame(&mut self, name: &str, deadline: Instant) -> StepResult<Next> {
+        let session = self.session_mut(name)?;
+        if let Some(payload) = session.unread.pop_front() {
+            return Ok(Next::Frame(payload));
+        }
+        Ok(match session.connection.next(deadline) {
+            Received::Frame { payload, .. } => Next::Frame(payload),
+            Received::Closed(closing) => Next::Closed(closing.kind, closing.at),
+            Received::TimedOut => Next::TimedOut,
+        })
+    }
+
+    /// The name of the message that a payload carries, as far as its tag tells it.
+    fn message_name(&self, session: &str, payload: &[u8]) -> StepResult<Option<String>> {
+        let phase = self.session(session)?.phase;
+        Ok(payload.first().and_then(|tag| self.schema().by_tag(phase, *tag)).map(|layout| layout.name.clone()))
+    }
+
+    /// Whether a frame may come although nobody expects it: the opening of a session whose opening nobody asked for.
+    fn tolerates(&self, session: &str, message: Option<&str>) -> StepResult<bool> {
+        let session = self.session(session)?;
+        Ok(session.opening == Opening::Skip && matches!(message, Some("PEER_LIST" | "GLOBAL_SYNC")))
+    }
+
+    fn describe_wanted(&self, wanted: &[Wanted<'_>]) -> StepResult<String> {
+        let mut texts = Vec::new();
+        for frame in wanted {
+            let mut text = frame.message.to_owned();
+            for (field, matcher) in frame.fields {
+                text.push_str(&format!(" {field}={}", matcher.describe(self)?));
+            }
+            texts.push(text);
+        }
+        Ok(texts.join("; "))
+    }
+
+    /// Gathers the entries of a list message over several frames.
+    pub(super) fn collect(&mut self, step: &Collect) -> StepResult {
+        let name = self.name(&step.session)?;
+        let count = step.count.number("count", self)?;
+        let phase = self.session(&name)?.phase;
+        let none = IndexMap::new();
+        let mut entries: Vec<Value> = Vec::new();
+        let mut frames = 0_u64;
+        while (entries.len() as u64) < count || frames == 0 {
+            let wanted = [Wanted { message: &step.message, fields: &none }];
+            let deadline = self.deadline;
+            let payload = self.awaited_frame(&name, &wanted, &[], deadline)?;
+            let decoded = codec::decode(self.schema(), phase, &payload)
+                .ok()
+                .filter(|decoded| decoded.message.name == step.message)
+                .ok_or_else(|| {
+                    Stop::broken(Cause::UnexpectedFrame, format!("another frame came on `{name}`"))
+                        .expected(format!("{} entries of {} in all, {} so far", count, step.message, entries.len()))
+                        .actual(codec::summary(self.schema(), phase, &payload))
+                })?;
+            let fields = decoded.message.fields_json();
+            let list = fields.as_object().and_then(|fields| fields.values().find_map(Value::as_array));
+            entries.extend(list.cloned().unwrap_or_default());
+            frames += 1;
+        }
+        let what = format!("the entries of {} on `{name}` are wrong", step.message);
+        if entries.len() as u64 != count {
+            return Err(Stop::broken(Cause::WrongBytes, what)
+                .expected(format!("{count} entries"))
+                .actual(format!("{} entries", entries.len()))
+                .into());
+        }
+        if let Some(field) = &step.distinct {
+            let values: Vec<Value> = entries.iter().filter_map(|entry| entry.get(field).cloned()).collect();
+            self.hold(&Value::Array(values), &Matcher::Distinct, Cause::WrongBytes, &what)?;
+        }
+        if let Some(matcher) = &step.entries {
+            self.hold(&Value::Array(entries), matcher, Cause::WrongBytes, &what)?;
+        }
+        if let Some(least) = &step.frames_at_least {
+            let least = least.number("frames_at_least", self)?;
+            if frames < least {
+                return Err(Stop::broken(Cause::WrongBytes, format!("{} came in too few frames", step.message))
+                    .expected(format!("at least {least} frames"))
+                    .actual(format!("{frames} frames"))
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// PING and PONG on each session, in order; what comes before the PONG is set aside.
+    pub(super) fn fence(&mut self, sessions: &Sessions) -> StepResult {
+        for name in sessions.names() {
+            let name = self.name(name)?;
+            let nonce = random_bytes(8);
+            let mut ping = vec![0xF0];
+            ping.extend(&nonce);
+            let mut pong = vec![0xF1];
+            pong.extend(&nonce);
+            let deadline = self.deadline;
+            let session = self.session_mut(&name)?;
+            session.connection.send(&frame(&ping));
+            loop {
+                match session.connection.next(deadline) {
+                    Received::Frame { payload, .. } if payload == pong => break,
+                    Received::Frame { payload, .. } => session.unread.push_back(payload),
+                    Received::Closed(closing) => {
+                        return Err(self
+                            .early_close(&name, &closing.kind)
+                            .expected("PONG: the session lives")
+                            .into());
+                    }
+                    Received::TimedOut => {
+                        return Err(Stop::broken(Cause::MissingFrame, format!("no PONG came on `{name}`"))
+                            .blames("MEM-29")
+                            .expected(format!("PONG nonce={}", hex::encode(&nonce)))
+                            .meanwhile(self.arrived())
+                            .into());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fences each session and judges what has come.
+    pub(super) fn quiet(&mut self, step: &Quiet) -> StepResult {
+        let (sessions, only) = match step {
+            Quiet::All(sessions) => (sessions, None),
+            Quiet::Only(only) => (&only.sessions, Some(&only.of)),
+        };
+        self.fence(sessions)?;
+        for name in sessions.names() {
+            let name = self.name(name)?;
+            let unread: Vec<Vec<u8>> = self.session(&name)?.unread.iter().cloned().collect();
+            for payload in unread {
+                let message = self.message_name(&name, &payload)?;
+                let bad = match only {
+                    Some(of) => skips(of, message.as_deref()),
+                    None => !self.tolerates(&name, message.as_deref())?,
+                };
+                if bad {
+                    let phase = self.session(&name)?.phase;
+                    return Err(Stop::broken(
+                        Cause::UnexpectedFrame,
+                        format!("a frame came on `{name}` that must not come"),
+                    )
+                    .expected("nothing before the PONG")
+                    .actual(codec::summary(self.schema(), phase, &payload))
+                    .bytes(Some(BytePlace { field: "payload".to_owned(), offset: 0, hex: shown_hex(&payload) }))
+                    .into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Awaits the end of a connection.
+    pub(super) fn expect_closed(&mut self, step: &ExpectClosed) -> StepResult {
+        let plain;
+        let step = match step {
+            ExpectClosed::Short(session) => {
+                plain = ExpectClosedFields {
+                    session: session.clone(),
+                    after: Vec::new(),
+                    since: None,
+                    within_ms: None,
+                    not_before_ms: None,
+                };
+                &plain
+            }
+            ExpectClosed::Long(fields) => fields,
+        };
+        let name = self.name(&step.session)?;
+        let since = match &step.since {
+            Some(clock) => self.since(clock)?,
+            None => self.step_start,
+        };
+        let within = match &step.within_ms {
+            Some(limit) => Duration::from_millis(limit.number("within_ms", self)?),
+            None => CLOSE_WITHIN,
+        };
+        let deadline = (since + within).min(self.deadline);
+        loop {
+            match self.next_frame(&name, deadline)? {
+                Next::Frame(payload) => {
+                    let message = self.message_name(&name, &payload)?;
+                    let passes = skips(&step.after, message.as_deref())
+                        || message.as_deref().is_some_and(|m| m == "PING")
+                        || self.tolerates(&name, message.as_deref())?;
+                    if !passes {
+                        let phase = self.session(&name)?.phase;
+                        return Err(Stop::broken(
+                            Cause::UnexpectedFrame,
+                            format!("the node answered on `{name}` instead of closing it"),
+                        )
+                        .expected("the end of the connection")
+                        .actual(codec::summary(self.schema(), phase, &payload))
+                        .into());
+                    }
+                }
+                Next::Closed(_, at) => {
+                    let elapsed = at.saturating_duration_since(since);
+                    return self.judge_time(
+                        elapsed,
+                        step.not_before_ms.as_ref(),
+                        None,
+                        &format!("closed was `{name}`"),
+                    );
+                }
+                Next::TimedOut => {
+                    return Err(Stop::broken(Cause::StillOpen, format!("the node did not close `{name}`"))
+                        .expected(format!("closed within {} ms", within.as_millis()))
+                        .actual("still open")
+                        .meanwhile(self.arrived())
+                        .into());
+                }
+            }
+        }
+    }
+
+    /// Awaits PINGs of the node; their bytes have to differ.
+    pub(super) fn expect_ping(&mut self, step: &ExpectPing) -> StepResult {
+        let name = self.name(&step.session)?;
+        let count = step.count.number("count", self)?;
+        let deadline = self.deadline;
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let pings = self.session(&name)?.connection.wait_pings(wanted, deadline);
+        if pings.len() < wanted {
+            return Err(Stop::broken(Cause::MissingFrame, format!("too few PINGs came on `{name}`"))
+                .expected(format!("{count} PINGs"))
+                .actual(format!("{} PINGs", pings.len()))
+                .into());
+        }
+        let nonces: Vec<Value> = pings.iter().map(|ping| hex::encode(ping.nonce).into()).collect();
+        self.hold(
+            &Value::Array(nonces),
+            &Matcher::Distinct,
+            Cause::WrongBytes,
+            &format!("the PINGs on `{name}` repeat their bytes"),
+        )
+    }
+}
+
+fn skips(skip: &[String], message: Option<&str>) -> bool {
+    message.is_some_and(|message| skip.iter().any(|name| name == message))
+}
+
+/// Bytes for a report: the first 64.
+fn shown_hex(bytes: &[u8]) -> String {
+    match bytes.get(..64) {
+        Some(first) if bytes.len() > 64 => format!("{}… ({} bytes)", hex::encode(first), bytes.len()),
+        _ => hex::encode(bytes),
+    }
+}
+
+/// Where a field stands; a path into a PID is the PID's place.
+fn place_of(encoded: &Encoded, path: &str) -> Option<BytePlace> {
+    let mut path = path;
+    loop {
+        if let Some((offset, segment)) = encoded.segment(path) {
+            return Some(BytePlace { field: path.to_owned(), offset, hex: shown_hex(&segment.bytes) });
+        }
+        path = &path[..path.rfind('.')?];
+    }
+}
+
+/// The bytes of one frame, or of what stands in for one.
+fn encode_frame(schema: &Schema, phase: Phase, spec: &FrameSpec, scope: &dyn Scope) -> StepResult<Vec<u8>> {
+    if let Some(raw) = &spec.raw {
+        return Ok(raw.bytes("raw", scope)?);
+    }
+    if let Some(announce) = &spec.announce {
+        let length = announce.number("announce", scope)?;
+        let length = u32::try_from(length).map_err(|_| Stop::Harness(format!("{length} does not fit a length")))?;
+        return Ok(length.to_le_bytes().to_vec());
+    }
+    let mut payload = match (&spec.payload, &spec.message) {
+        (Some(payload), _) => payload.bytes("payload", scope)?,
+        (None, Some(name)) => {
+            let name = Expression::Text(name.clone()).text("message", scope)?;
+            let encoded = encode_message(schema, &name, &spec.fields, scope)?;
+            match &spec.mutate {
+                Some(mutate) => mutated(&encoded, mutate, scope)?,
+                None => encoded.payload(),
+            }
+        }
+        (None, None) => {
+            return Err(Stop::Harness(format!(
+                "a `send` in {phase:?} phase needs `message`, `payload`, `raw`, `announce` or `frames`"
+            )));
+        }
+    };
+    if let Some(append) = &spec.append {
+        payload.extend(append.bytes("append", scope)?);
+    }
+    Ok(frame(&payload))
+}
+
+/// A message in segments.
+pub(super) fn encode_message(
+    schema: &Schema,
+    name: &str,
+    fields: &IndexMap<String, Expression>,
+    scope: &dyn Scope,
+) -> StepResult<Encoded> {
+    let mut values = Map::new();
+    for (field, value) in fields {
+        values.insert(field.clone(), value.evaluate(scope)?);
+    }
+    let message = Message::from_json(schema, name, &Value::Object(values))
+        .map_err(|error| Stop::Harness(format!("{name} cannot be made: {error}")))?;
+    codec::encode(schema, &message).map_err(|error| Stop::Harness(format!("{name} cannot be encoded: {error}")))
+}
+
+fn mutated(encoded: &Encoded, mutate: &Mutate, scope: &dyn Scope) -> StepResult<Vec<u8>> {
+    let mut payload = encoded.payload();
+    let segment = |field: &str| {
+        encoded.segment(field).ok_or_else(|| {
+            let known: Vec<&str> = encoded.segments.iter().map(|segment| segment.field.as_str()).collect();
+            Stop::Harness(format!("the message has no segment `{field}`; it has {}", known.join(", ")))
+        })
+    };
+    if let Some(field) = &mutate.bad_utf8 {
+        let (offset, found) = segment(field)?;
+        if found.bytes.is_empty() {
+            return Err(Stop::Harness(format!("`{field}` is empty and cannot be made invalid UTF-8")));
+        }
+        // 0xFF stands nowhere in UTF-8.
+        payload[offset] = 0xFF;
+    }
+    for (field, value) in mutate.set.iter().flatten() {
+        let (offset, found) = segment(field)?;
+        let value = value.number(field, scope)?.to_le_bytes();
+        let width = found.bytes.len().min(8);
+        payload[offset..offset + width].copy_from_slice(&value[..width]);
+    }
+    if let Some(tag) = &mutate.tag {
+        let tag = tag.number("tag", scope)?;
+        payload[0] = u8::try_from(tag).map_err(|_| Stop::Harness(format!("{tag} is no tag")))?;
+    }
+    if let Some(field) = &mutate.cut_at {
+        payload.truncate(segment(field)?.0);
+    }
+    if let Some(keep) = &mutate.keep {
+        let keep = usize::try_from(keep.number("keep", scope)?).unwrap_or(usize::MAX);
+        if keep >= payload.len() {
+            return Err(Stop::Harness(format!("keeping {keep} of {} bytes cuts nothing", payload.len())));
+        }
+        payload.truncate(keep);
+    }
+    Ok(payload)
+}
+
+/// Cuts bytes into pieces, with a pause before each but the first.
+fn cut(bytes: &[u8], pieces: &Pieces, scope: &dyn Scope) -> StepResult<Vec<(Vec<u8>, Duration)>> {
+    let pause = match &pieces.pause_ms {
+        Some(pause) => Duration::from_millis(pause.number("pause_ms", scope)?),
+        None => Duration::ZERO,
+    };
+    let mut cuts = vec![0];
+    for at in &pieces.at {
+        cuts.push(usize::try_from(at.number("at", scope)?).unwrap_or(usize::MAX));
+    }
+    if let Some(every) = &pieces.every {
+        let every = usize::try_from(every.number("every", scope)?.max(1)).unwrap_or(usize::MAX);
+        cuts.extend((every..bytes.len()).step_by(every));
+    }
+    cuts.push(bytes.len());
+    cuts.sort_unstable();
+    cuts.dedup();
+    if cuts.last() != Some(&bytes.len()) {
+        return Err(Stop::Harness(format!("a cut lies beyond the {} bytes to send", bytes.len())));
+    }
+    Ok(cuts
+        .windows(2)
+        .enumerate()
+        .map(|(index, pair)| {
+            let pause = if index == 0 { Duration::ZERO } else { pause };
+            (bytes[pair[0]..pair[1]].to_vec(), pause)
+        })
+        .collect())
+}

@@ -1,0 +1,269 @@
+//! Steps of nodes' processes: starting, stopping, killing, freezing.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::cluster::{
+    CallError, ControlClient, NodeProcess, StartError, StoppedBy, WireOnlyNode, WireOnlyStart, fixed_port,
+};
+use crate::results::Cause;
+use crate::scenario::{Step, Timers, Verb};
+
+use super::context::{Context, loopback};
+use super::stop::{Broken, StepResult, Stop};
+
+/// Two starts of one node lie so far apart that its creation has to differ (HS-22 speaks of 1 to 254 seconds).
+const BETWEEN_STARTS: Duration = Duration::from_millis(1_100);
+/// How long a node may take to stop in good order.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A node's process, and how it is driven.
+pub(super) enum Running {
+    /// By control lines.
+    Control {
+        process: NodeProcess,
+        client: ControlClient,
+    },
+    /// Not at all.
+    WireOnly(WireOnlyNode),
+}
+
+impl Running {
+    pub(super) fn process(&self) -> &NodeProcess {
+        match self {
+            Self::Control { process, .. } => process,
+            Self::WireOnly(node) => &node.process,
+        }
+    }
+
+    /// The control client; a wire-only node has none, and no case that needs one is played against it.
+    pub(super) fn client(&self) -> StepResult<&ControlClient> {
+        match self {
+            Self::Control { client, .. } => Ok(client),
+            Self::WireOnly(_) => Err(Stop::Harness("a wire-only node cannot be asked anything".to_owned())),
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Starts a node: its process, and the node in it.
+    pub(super) fn start_node(&mut self, key: &str) -> StepResult {
+        let key = self.node_key(Some(key))?;
+        let node = self.node(&key)?;
+        if node.running.as_ref().is_some_and(|running| running.process().exit().is_none()) {
+            return Err(Stop::Harness(format!("`{key}` runs already")));
+        }
+        if let Some(started) = node.started {
+            // Not a wait for something to happen: the protocol promises another creation only after a second.
+            thread::sleep(BETWEEN_STARTS.saturating_sub(started.elapsed()));
+        }
+        if self.environment.has_control() {
+            self.launch_process(&key)?;
+            self.start_in_process(&key)?;
+        } else {
+            self.start_wire_only(&key)?;
+        }
+        self.node_mut(&key)?.started = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Starts a node's process and has it introduce itself.
+    pub(super) fn launch_process(&mut self, key: &str) -> StepResult {
+        let (process, client) = self.environment.launch()?;
+        client
+            .initialize(self.deadline)
+            .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
+        self.node_mut(key)?.running = Some(Running::Control { process, client });
+        Ok(())
+    }
+
+    fn start_in_process(&mut self, key: &str) -> StepResult {
+        let restarts = restarts(&self.scenario.steps, key);
+        let node = self.node(key)?;
+        let ip = host_of(&node.name)?;
+        let name = match node.address {
+            None if restarts => with_port(&node.name, fixed_port(ip).map_err(no_port)?),
+            _ => node.name.clone(),
+        };
+        let timers = node.spec.timers.or(self.scenario.timers);
+        let params = start_params(&name, &node.cookie, timers);
+        let answer = node.client()?.call("node.start", params, self.deadline);
+        let answer = answer.map_err(|error| match error {
+            CallError::Rpc(error) => Stop::Adapter(format!("`{key}` did not start: {error}")),
+            error => Stop::Adapter(format!("`{key}` did not answer node.start: {error}")),
+        })?;
+        self.node_started(key, ip, &answer)
+    }
+
+    /// Keeps what a node answered to `node.start`.
+    pub(super) fn node_started(&mut self, key: &str, ip: IpAddr, answer: &Value) -> StepResult {
+        let name = answer.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let port = port_of(&name).filter(|port| *port != 0).ok_or_else(|| {
+            Stop::Adapter(format!("`{key}` answered node.start with the name {name:?}, which carries no real port"))
+        })?;
+        let creation = answer.get("creation").and_then(Value::as_u64).and_then(|c| u8::try_from(c).ok());
+        let websocket = answer.get("websocket").and_then(Value::as_str).map(str::to_owned);
+        let node = self.node_mut(key)?;
+        node.name = name;
+        node.address = Some(SocketAddr::new(ip, port));
+        node.creation = creation;
+        node.websocket = websocket;
+        Ok(())
+    }
+
+    fn start_wire_only(&mut self, key: &str) -> StepResult {
+        let node = self.node(key)?;
+        let start = WireOnlyStart {
+            label: node.name.split('@').next().unwrap_or_default().to_owned(),
+            host: host_of(&node.name)?,
+            port: node.address.map(|address| address.port()),
+            cookie: node.cookie.clone(),
+        };
+        let started = WireOnlyNode::start(&self.environment.run, &start, self.deadline).map_err(|error| match error {
+            StartError::Harness { .. } => Stop::Harness(error.to_string()),
+            error => Stop::Adapter(format!("`{key}` did not start: {error}")),
+        })?;
+        let node = self.node_mut(key)?;
+        node.name.clone_from(&started.name);
+        node.address = Some(started.address);
+        node.running = Some(Running::WireOnly(started));
+        Ok(())
+    }
+
+    /// Ends a node in an orderly way.
+    pub(super) fn stop_node(&mut self, key: &str) -> StepResult {
+        let key = self.node_key(Some(key))?;
+        let running = self.node(&key)?.running()?;
+        if let Running::Control { client, .. } = running {
+            client.call("shutdown", json!({}), self.deadline).map_err(|error| super::calls::call_stop(&key, "shutdown", error))?;
+        }
+        self.end_in_order(&key)?;
+        self.node_mut(&key)?.running = None;
+        Ok(())
+    }
+
+    /// End of input, and what the adapter makes of it.
+    pub(super) fn end_in_order(&self, key: &str) -> StepResult {
+        let running = self.node(key)?.running()?;
+        let Some(stopped) = running.process().stop(GRACE) else {
+            return Err(Stop::Harness(format!("the process of `{key}` cannot be ended")));
+        };
+        if !stopped.exit.left_behind.is_empty() {
+            let children: Vec<&str> = stopped.exit.left_behind.iter().map(|child| child.command.as_str()).collect();
+            return Err(Stop::Adapter(format!(
+                "`{key}` ended and left processes behind: {}; end what you start",
+                children.join(", ")
+            )));
+        }
+        if matches!(running, Running::WireOnly(_)) {
+            return Ok(());
+        }
+        match stopped.by {
+            StoppedBy::Itself if stopped.exit.status.success() => Ok(()),
+            StoppedBy::Itself => Err(Stop::Adapter(format!(
+                "`{key}` {} when its input ended; it has to end with status 0",
+                stopped.exit
+            ))),
+            StoppedBy::Termination | StoppedBy::Killing => {
+                Err(Stop::Adapter(format!("`{key}` did not end when its input did; end of input means stop")))
+            }
+        }
+    }
+
+    /// Kills a node's process.
+    pub(super) fn kill_node(&mut self, key: &str) -> StepResult {
+        let key = self.node_key(Some(key))?;
+        self.node(&key)?.running()?.process().kill();
+        self.node_mut(&key)?.running = None;
+        Ok(())
+    }
+
+    /// Freezes a node's process.
+    pub(super) fn freeze_node(&mut self, key: &str) -> StepResult {
+        let key = self.node_key(Some(key))?;
+        self.node(&key)?.running()?.process().freeze();
+        Ok(())
+    }
+
+    /// Lets a frozen process go on.
+    pub(super) fn thaw_node(&mut self, key: &str) -> StepResult {
+        let key = self.node_key(Some(key))?;
+        self.node(&key)?.running()?.process().thaw();
+        Ok(())
+    }
+
+    /// Says so if the node's process has ended by itself; waits a moment for one that is about to.
+    pub(super) fn crashed_by(&self, node: &str, deadline: Instant) -> Option<Broken> {
+        let running = self.nodes.get(node)?.running.as_ref()?;
+        let exit = running.process().wait(deadline)?;
+        Some(
+            Stop::broken(Cause::Crash, format!("the process of `{node}` ended by itself"))
+                .blames("FRAME-21")
+                .expected("a running process")
+                .actual(exit.to_string()),
+        )
+    }
+
+    /// After the last step every node that should run still runs, and ends in good order when asked to.
+    pub(super) fn finish(&mut self) -> StepResult {
+        let keys: Vec<String> = self.nodes.keys().cloned().collect();
+        let running: BTreeSet<&String> = keys.iter().filter(|key| self.nodes[*key].running.is_some()).collect();
+        for key in &running {
+            if let Some(broken) = self.crashed_by(key, Instant::now()) {
+                return Err(broken.into());
+            }
+        }
+        for key in running {
+            self.end_in_order(key)?;
+        }
+        Ok(())
+    }
+}
+
+/// Parameters of `node.start`; timers that nobody set are left to the node's defaults.
+fn start_params(name: &str, cookie: &[u8], timers: Timers) -> Value {
+    let mut params = Map::new();
+    params.insert("name".to_owned(), name.into());
+    params.insert("cookie".to_owned(), hex::encode(cookie).into());
+    let timers = [
+        ("heartbeat_interval_ms", timers.heartbeat_interval_ms),
+        ("heartbeat_timeout_ms", timers.heartbeat_timeout_ms),
+        ("handshake_timeout_ms", timers.handshake_timeout_ms),
+    ];
+    for (key, value) in timers {
+        if let Some(value) = value {
+            params.insert(key.to_owned(), value.into());
+        }
+    }
+    Value::Object(params)
+}
+
+/// Whether the steps start this node again: then its port is not left to chance.
+fn restarts(steps: &[Step], key: &str) -> bool {
+    let ends = |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key);
+    steps.iter().any(|step| match &step.verb {
+        Verb::For(repeat) => restarts(&repeat.steps, key),
+        _ => ends(step),
+    })
+}
+
+fn no_port(error: std::io::Error) -> Stop {
+    Stop::Harness(format!("no port could be found for a node: {error}"))
+}
+
+fn host_of(name: &str) -> StepResult<IpAddr> {
+    let host = name.split_once('@').and_then(|(_, rest)| rest.rsplit_once(':')).map_or("", |(host, _)| host);
+    loopback(host)
+}
+
+fn port_of(name: &str) -> Option<u16> {
+    name.rsplit_once(':')?.1.parse().ok()
+}
+
+fn with_port(name: &str, port: u16) -> String {
+    name.rsplit_once(':').map_or_else(|| name.to_owned(), |(front, _)| format!("{front}:{port}"))
+}

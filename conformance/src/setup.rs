@@ -1,0 +1,147 @@
+//! Getting an implementation ready to be judged: its manifest, its build, and one probe of what it says of itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
+use crate::results::NodeFacts;
+use crate::runner::{CodecPool, Environment};
+use crate::suite::Suite;
+
+/// How long a node may take to introduce itself.
+const PROBE: Duration = Duration::from_secs(20);
+/// How long a node may take to stop when its input ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why an implementation could not be got ready; a message for its author.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The manifest is missing or wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The build command failed or could not be run.
+    #[error("the build of {name} failed: {command}: {reason}")]
+    Build {
+        /// The manifest's name.
+        name: String,
+        /// The command.
+        command: String,
+        /// Why, and the end of what it printed.
+        reason: String,
+    },
+    /// The process could not be started or did not introduce itself as `spec/control.md` says.
+    #[error("{name} did not pass its probe: {reason}")]
+    Probe {
+        /// The manifest's name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An implementation that is ready to be judged.
+#[derive(Debug)]
+pub struct Ready {
+    /// For the runner.
+    pub environment: Environment,
+    /// For the results.
+    pub facts: NodeFacts,
+}
+
+/// How to get it ready.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Cargo's target folder, for `{target_directory}`.
+    pub target_directory: PathBuf,
+    /// A fault to plant, for a node that has some.
+    pub fault: Option<String>,
+    /// The beginning of the command that repeats a case.
+    pub repeat: String,
+    /// Factor for the deadlines of cases.
+    pub patience: f64,
+}
+
+/// Reads the manifest and builds the node.
+///
+/// # Errors
+/// Returns what is wrong with the manifest or the build.
+pub fn build(manifest: &Path, target_directory: &Path) -> Result<Manifest, SetupError> {
+    let manifest = Manifest::load(manifest, target_directory)?;
+    let Some(build) = &manifest.build else { return Ok(manifest) };
+    let failed = |reason: String| SetupError::Build { name: manifest.name.clone(), command: build.to_string(), reason };
+    let output = build.command().stdin(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(manifest);
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let tail: Vec<&str> = text.lines().rev().take(20).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    Err(failed(format!("{}\n{}", output.status, tail.join("\n"))))
+}
+
+/// Probes a built node: it has to start, introduce itself and stop when its input ends.
+///
+/// # Errors
+/// Returns what it did instead.
+pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
+    let name = manifest.name.clone();
+    let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
+    let run = match (&options.fault, &manifest.faults) {
+        (None, _) => manifest.run.clone(),
+        (Some(fault), Some(faults)) => faults.run(fault),
+        (Some(_), None) => return Err(failed("its manifest has no `faults`".to_owned())),
+    };
+    let mut facts = NodeFacts {
+        name: manifest.name.clone(),
+        language: manifest.language.clone(),
+        version: None,
+        manifest: options.manifest.display().to_string(),
+        capabilities: Vec::new(),
+    };
+    if manifest.mode == Mode::Control {
+        introduce(&run, &mut facts).map_err(failed)?;
+    }
+    if let Some(claimed) = &manifest.capabilities {
+        let missing: Vec<&str> =
+            claimed.iter().filter(|name| !facts.capabilities.contains(name)).map(String::as_str).collect();
+        if manifest.mode == Mode::Control && !missing.is_empty() {
+            return Err(failed(format!(
+                "its manifest names the capabilities {}, which its answer to initialize lacks",
+                missing.join(", ")
+            )));
+        }
+    }
+    let environment = Environment {
+        spec: suite.spec.clone(),
+        schema: suite.schema.clone(),
+        manifest,
+        run,
+        codecs: CodecPool::default(),
+        capabilities: facts.capabilities.clone(),
+        root: suite.root.clone(),
+        repeat: options.repeat.clone(),
+        patience: options.patience,
+    };
+    Ok(Ready { environment, facts })
+}
+
+fn introduce(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), String> {
+    let process = NodeProcess::spawn(run, Pipes::Control).map_err(|error| error.to_string())?;
+    let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to it")?;
+    let initialized = client.initialize(Instant::now() + PROBE).map_err(|error| error.to_string())?;
+    let stopped = process.stop(GRACE).ok_or("its process cannot be ended")?;
+    if !stopped.exit.left_behind.is_empty() {
+        let children: Vec<&str> = stopped.exit.left_behind.iter().map(|child| child.command.as_str()).collect();
+        return Err(format!("it ended and left processes behind: {}; end what you start", children.join(", ")));
+    }
+    if stopped.by != StoppedBy::Itself {
+        return Err(format!("it did not end within {} s of the end of its input", GRACE.as_secs()));
+    }
+    facts.version = Some(initialized.version);
+    facts.capabilities = initialized.capabilities;
+    facts.capabilities.insert(0, "control".to_owned());
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask ci`: everything that has to hold, in the order in which it is cheapest to find out that it does not.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::workspace;
+
+/// Runs every check; ends at the first that fails.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Name the checks and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Name, program, arguments.
+type Check = (&'static str, &'static str, &'static [&'static str]);
+
+const CHECKS: &[Check] = &[
+    ("format", "cargo", &["fmt", "--all", "--check"]),
+    ("clippy", "cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]),
+    ("deny", "cargo", &["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"]),
+    ("independence", "xtask", &["independence"]),
+    ("spec", "xtask", &["spec", "check"]),
+    ("scenarios", "xtask", &["scenarios", "check"]),
+    ("vectors", "xtask", &["vectors", "check"]),
+    ("unit tests", "cargo", &["test", "--workspace", "--quiet", "--lib", "--bins", "--test", "cli", "--test", "tools"]),
+    ("coverage", "xtask", &["coverage"]),
+    ("conformance of the reference", "cargo", &["test", "--quiet", "--package", "conformance", "--test", "conformance"]),
+    ("faults", "xtask", &["faults"]),
+];
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let root = workspace::root()?;
+    if arguments.list {
+        for (name, program, words) in CHECKS {
+            println!("{name:<30} {} {}", shown(program), words.join(" "));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (index, (name, program, words)) in CHECKS.iter().enumerate() {
+        println!("[{}/{}] {name}: {} {}", index + 1, CHECKS.len(), shown(program), words.join(" "));
+        let start = Instant::now();
+        let status = command(program)?
+            .args(*words)
+            .current_dir(&root)
+            .status()
+            .with_context(|| format!("{program} could not be run"))?;
+        if !status.success() {
+            bail!("{name} failed ({status}); repeat it with `{} {}`", shown(program), words.join(" "));
+        }
+        println!("[{}/{}] {name}: passed in {} s\n", index + 1, CHECKS.len(), start.elapsed().as_secs());
+    }
+    println!("all {} checks passed", CHECKS.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(program: &str) -> &str {
+    if program == "xtask" { "cargo xtask" } else { program }
+}
+
+/// This program itself stands for `xtask`: no second build while checks run.
+fn command(program: &str) -> anyhow::Result<Command> {
+    Ok(match program {
+        "xtask" => Command::new(std::env::current_exe().context("finding this program")?),
+        other => Command::new(other),
+    })
+}

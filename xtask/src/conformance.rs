@@ -1,0 +1,215 @@
+//! `cargo xtask conformance`: judge one node.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use conformance::case::Case;
+use conformance::report;
+use conformance::results::{Outcome, Results};
+use conformance::run::{self, Options};
+use conformance::setup;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::workspace;
+
+/// The adapter or the set-up failed.
+const SETUP: u8 = 3;
+
+/// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Cases whose id contains this, or that judge this requirement; all cases where none is given.
+    filter: Vec<String>,
+    /// The manifest of the node to judge [default: the reference node's].
+    #[arg(long, value_name = "MANIFEST")]
+    node: Option<PathBuf>,
+    /// List the selected cases and run none.
+    #[arg(long)]
+    list: bool,
+    /// How many cases are run at once [default: four a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Write the results as JSON (conformance/results.md describes them).
+    #[arg(long, value_name = "FILE.json")]
+    results: Option<PathBuf>,
+    /// Write a JUnit report.
+    #[arg(long, value_name = "FILE.xml")]
+    junit: Option<PathBuf>,
+    /// Run every case so many times.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    repeat: u32,
+    /// Name the slowest cases at the end.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    slowest: Option<usize>,
+    /// Plant this fault, in a node that has some (`cargo xtask faults --list`).
+    #[arg(long, value_name = "ID", hide = true)]
+    fault: Option<String>,
+}
+
+/// How many cases are run at once where nobody says: most of a case is waiting.
+pub(crate) fn default_jobs() -> usize {
+    thread::available_parallelism().map_or(4, |cores| cores.get() * 4)
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let suite = match workspace::suite()? {
+        Ok(suite) => suite,
+        Err(code) => return Ok(code),
+    };
+    let cases = match suite.select(&arguments.filter) {
+        Ok(cases) if cases.is_empty() => bail!("the suite has no cases"),
+        Ok(cases) => cases,
+        Err(message) => bail!(message),
+    };
+    if arguments.list {
+        list(&cases);
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Found out now, not when the run is over.
+    let outputs = Outputs::open(arguments)?;
+    let manifest = match &arguments.node {
+        Some(path) => path.clone(),
+        None => workspace::default_manifest()?,
+    };
+    let mut repeat = "cargo xtask conformance".to_owned();
+    if let Some(node) = &arguments.node {
+        repeat.push_str(&format!(" --node {}", node.display()));
+    }
+    if let Some(fault) = &arguments.fault {
+        repeat.push_str(&format!(" --fault {fault}"));
+    }
+    let options = setup::Options {
+        manifest,
+        target_directory: workspace::target_directory()?,
+        fault: arguments.fault.clone(),
+        repeat: repeat.clone(),
+        patience: 1.0,
+    };
+    let ready = setup::build(&options.manifest, &options.target_directory)
+        .and_then(|manifest| setup::probe(&suite, manifest, &options));
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(ExitCode::from(SETUP));
+        }
+    };
+    let results = play(arguments, &ready, &cases, repeat);
+    print_failures(&results);
+    println!("{}", report::summary(&results).trim_end());
+    if let Some(count) = arguments.slowest {
+        slowest(&results, count);
+    }
+    outputs.write(&results)?;
+    Ok(ExitCode::from(results.conclusion().exit_code()))
+}
+
+fn list(cases: &[Case]) {
+    // A reader such as `head` may close the pipe.
+    let mut out = std::io::stdout().lock();
+    for case in cases {
+        if writeln!(out, "{:<7} {}  [{}]", case.level, case.id, case.requirements.join(" ")).is_err() {
+            return;
+        }
+    }
+}
+
+fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: String) -> Results {
+    let total = cases.len() as u64 * u64::from(arguments.repeat);
+    let bar = ProgressBar::with_draw_target(
+        Some(total),
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+    );
+    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {pos}/{len} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    let options = Options {
+        jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
+        repeat: arguments.repeat,
+        command: [repeat].into_iter().chain(arguments.filter.iter().cloned()).collect::<Vec<_>>().join(" "),
+    };
+    let mut failed = 0;
+    let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
+        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) {
+            failed += 1;
+            bar.println(format!("not passed: {}", result.id));
+        }
+        bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
+        bar.inc(1);
+        true
+    });
+    bar.finish_and_clear();
+    results
+}
+
+/// How many failures of one case are shown in full; a repeated run may have many.
+const SHOWN: usize = 2;
+
+fn print_failures(results: &Results) {
+    let mut shown: HashMap<&str, usize> = HashMap::new();
+    for case in &results.cases {
+        let text = match &case.outcome {
+            Outcome::Fail { failure } => report::failure(results, case, failure),
+            Outcome::Error { problem } => report::problem(case, problem),
+            Outcome::Pass | Outcome::Skipped { .. } => continue,
+        };
+        let count = shown.entry(&case.id).or_default();
+        *count += 1;
+        if *count <= SHOWN {
+            println!("{text}");
+        }
+    }
+    for (id, count) in shown.iter().filter(|(_, count)| **count > SHOWN) {
+        println!("{id}: {} more like these\n", count - SHOWN);
+    }
+}
+
+fn slowest(results: &Results, count: usize) {
+    let mut cases: Vec<_> = results.cases.iter().collect();
+    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
+    println!("\nslowest cases");
+    for case in cases.into_iter().take(count) {
+        println!("{:>6} ms  {}", case.duration_ms, case.id);
+    }
+}
+
+/// The files to write, opened before the run.
+struct Outputs {
+    results: Option<(PathBuf, File)>,
+    junit: Option<(PathBuf, File)>,
+}
+
+impl Outputs {
+    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
+        let open = |path: &Option<PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
+            let Some(path) = path else { return Ok(None) };
+            Ok(Some((path.clone(), create(path)?)))
+        };
+        Ok(Self { results: open(&arguments.results)?, junit: open(&arguments.junit)? })
+    }
+
+    fn write(self, results: &Results) -> anyhow::Result<()> {
+        if let Some((path, file)) = self.results {
+            serde_json::to_writer_pretty(&file, results).with_context(|| format!("writing {}", path.display()))?;
+        }
+        if let Some((path, mut file)) = self.junit {
+            let text = report::junit(results).context("making the JUnit report")?;
+            file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("{} cannot be written", path.display()))
+}
+
