@@ -159,6 +159,14 @@ impl Member {
         self.shared.mail.change(|mail| mail.reading = reading);
     }
 
+    /// Sends a text message. Errors show as the connection's end.
+    pub fn send(&self, text: &str) {
+        self.shared.socket.change(|socket| {
+            // As for close(): the reader tells.
+            let _ = socket.send(Message::text(text));
+        });
+    }
+
     /// Leaves in good order: a WebSocket close frame. [`Member::next`] tells when the node has answered it.
     pub fn close(&self) {
         self.shared.socket.change(|socket| {

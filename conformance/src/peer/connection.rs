@@ -137,6 +137,16 @@ impl Connection {
         });
     }
 
+    /// Enqueues bytes that go straight into TCP, past TLS: to the other side they are a broken TLS record. Never blocks.
+    pub fn send_beneath_tls(&self, bytes: &[u8]) {
+        let shared = &self.handle.shared;
+        shared.outbound.change(|outbound| {
+            if outbound.push(Job::Beneath(bytes.to_vec())) {
+                shared.note(Trace::Note(format!("{} bytes sent beneath TLS", bytes.len())));
+            }
+        });
+    }
+
     /// Waits until all that has been enqueued, a close included, has been handed to the kernel.
     pub fn flush(&self, deadline: Instant) -> Result<(), FlushError> {
         let outbound = &self.handle.shared.outbound;

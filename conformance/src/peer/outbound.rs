@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Job {
     /// Send these bytes, as TLS records and writes of their own.
     Send(Vec<u8>),
+    /// Send these bytes straight into TCP, past TLS.
+    Beneath(Vec<u8>),
     /// Wait before what follows.
     Pause(Duration),
     /// End the sending side.

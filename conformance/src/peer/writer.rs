@@ -65,6 +65,7 @@ impl Writer<'_> {
     fn perform(&self, job: Job) -> Result<(), Failure> {
         match job {
             Job::Send(bytes) => bytes.chunks(CHUNK).try_for_each(|chunk| self.write(&self.seal(chunk)?)),
+            Job::Beneath(bytes) => self.write(&bytes),
             Job::Tls => self.write(&self.seal(&[])?),
             Job::Pause(pause) => self.pause(pause),
             Job::Finish { close_notify } => {

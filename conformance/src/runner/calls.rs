@@ -45,6 +45,10 @@ impl Context<'_> {
         let method = self.name(&step.method)?;
         let deadline = self.deadline;
         let answer = self.node(&key)?.client()?.call(&method, params, deadline);
+        if let (Ok(started), "node.start") = (&answer, method.as_str()) {
+            let started = started.clone();
+            self.started_by_hand(&key, &started)?;
+        }
         self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
     }
 
@@ -92,32 +96,15 @@ impl Context<'_> {
             let key = self.name(&key)?;
             let params = self.params(&step.params)?;
             loop {
-                let deadline = self.deadline;
-                let answer =
-                    self.node(&key)?
-                        .client()?
-                        .call(&step.method, params.clone(), deadline);
-                let value = match answer {
-                    Ok(value) => value,
-                    Err(error) => return Err(call_stop(&key, &step.method, error)),
-                };
-                let mut captures = Captures::new();
-                match step.result.check(&value, self, &mut captures) {
-                    Ok(()) => {
-                        self.variables.extend(captures);
-                        break;
-                    }
-                    Err(MatchError::Evaluation(error)) => return Err(error.into()),
-                    Err(MatchError::Mismatch(_)) if Instant::now() < self.deadline => {
+                let answer = self.node(&key)?.client()?.call(&step.method, params.clone(), self.deadline);
+                let judged = self.judge_answer(&key, &step.method, answer, step.result.as_ref(), step.error.as_deref());
+                match judged {
+                    Ok(()) => break,
+                    // A wrong answer may become right; anything else will not.
+                    Err(Stop::Broken(broken)) if broken.cause == Cause::WrongAnswer && Instant::now() < self.deadline => {
                         thread::sleep(POLL);
                     }
-                    Err(MatchError::Mismatch(_)) => {
-                        let sentence = format!(
-                            "`{}` of `{key}` did not come to what it has to be",
-                            step.method
-                        );
-                        return self.hold(&value, &step.result, Cause::WrongAnswer, &sentence);
-                    }
+                    Err(stop) => return Err(stop),
                 }
             }
         }

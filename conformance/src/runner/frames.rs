@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::codec::{self, Encoded, Message};
-use crate::peer::{ClosingKind, Received, frame};
+use crate::peer::{self, ClosingKind, Received, frame};
 use crate::random::random_bytes;
 use crate::results::{BytePlace, Cause};
 use crate::scenario::expression::{Binding, Scope};
@@ -54,11 +54,29 @@ impl Context<'_> {
                 bytes.extend(encode_frame(self.schema(), phase, &spec, &scope)?);
             }
         }
-        let connection = &self.session(&name)?.connection;
-        match &step.pieces {
-            None => connection.send(&bytes),
-            Some(pieces) => connection.send_pieces(cut(&bytes, pieces, self)?),
+        let pieces = match &step.pieces {
+            None => vec![(bytes, Duration::ZERO)],
+            Some(pieces) => cut(&bytes, pieces, self)?,
+        };
+        if step.frames().iter().any(|frame| frame.message.as_deref() == Some("ACK")) {
+            self.begin_session(&name)?;
         }
+        let connection = &self.session(&name)?.connection;
+        if step.beneath_tls {
+            for (bytes, _) in pieces {
+                connection.send_beneath_tls(&bytes);
+            }
+        } else {
+            connection.send_pieces(pieces);
+        }
+        Ok(())
+    }
+
+    /// After ACK the session's rules hold for what arrives.
+    pub(super) fn begin_session(&mut self, name: &str) -> StepResult {
+        let session = self.session_mut(name)?;
+        session.phase = Phase::Session;
+        session.connection.set_phase(peer::Phase::Session);
         Ok(())
     }
 
@@ -142,6 +160,9 @@ impl Context<'_> {
                 Ok(()) => {
                     wanted.remove(index);
                     self.variables.extend(captures);
+                    if message.name == "ACK" {
+                        self.begin_session(name)?;
+                    }
                     return Ok(());
                 }
                 Err(MatchError::Evaluation(error)) => return Err(error.into()),
@@ -484,7 +505,8 @@ pub(super) fn encode_message(
 fn mutated(encoded: &Encoded, mutate: &Mutate, scope: &dyn Scope) -> StepResult<Vec<u8>> {
     let mut payload = encoded.payload();
     let segment = |field: &str| {
-        encoded.segment(field).ok_or_else(|| {
+        let field = Expression::Text(field.to_owned()).text("a field", scope)?;
+        encoded.segment(&field).ok_or_else(|| {
             let known: Vec<&str> = encoded.segments.iter().map(|segment| segment.field.as_str()).collect();
             Stop::Harness(format!("the message has no segment `{field}`; it has {}", known.join(", ")))
         })

@@ -1,7 +1,7 @@
 //! Steps of WebSocket members.
 
 use crate::results::Cause;
-use crate::scenario::step::{CloseMember, MemberReading, MemberStep, Texts};
+use crate::scenario::step::{CloseMember, MemberReading, MemberSend, MemberStep, Texts};
 use crate::websocket::{Member, MemberError};
 
 use super::context::Context;
@@ -52,6 +52,14 @@ impl Context<'_> {
                 return Err(broken.expected(wanted).into());
             }
         }
+        Ok(())
+    }
+
+    /// Sends a text as a member.
+    pub(super) fn member_send(&mut self, step: &MemberSend) -> StepResult {
+        let name = self.name(&step.member)?;
+        let text = step.text.text("a text", self)?;
+        self.member(&name)?.send(&text);
         Ok(())
     }
 

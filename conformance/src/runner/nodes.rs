@@ -99,8 +99,18 @@ impl Context<'_> {
         self.node_started(key, ip, &answer)
     }
 
+    /// Keeps what a node answered to a `node.start` that a scenario called itself.
+    pub(super) fn started_by_hand(&mut self, key: &str, answer: &Value) -> StepResult {
+        let name = answer.get("name").and_then(Value::as_str).unwrap_or_default();
+        match host_of(name) {
+            Ok(ip) => self.node_started(key, ip, answer),
+            // A name that has no loopback host is not dialled.
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Keeps what a node answered to `node.start`.
-    pub(super) fn node_started(&mut self, key: &str, ip: IpAddr, answer: &Value) -> StepResult {
+    fn node_started(&mut self, key: &str, ip: IpAddr, answer: &Value) -> StepResult {
         let name = answer.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let port = port_of(&name).filter(|port| *port != 0).ok_or_else(|| {
             Stop::Adapter(format!("`{key}` answered node.start with the name {name:?}, which carries no real port"))

@@ -12,6 +12,8 @@ use super::stop::Broken;
 
 /// How many frames of each session a report shows.
 const FRAMES: usize = 20;
+/// How many frames of one write a report shows.
+const SENT_AT_ONCE: usize = 4;
 /// How many lines of each node's standard error a report shows.
 const LOG_LINES: usize = 20;
 /// How long a process that has just closed its connections is given to be seen ended.
@@ -84,19 +86,31 @@ impl Context<'_> {
         self.summary(session.phase, payload)
     }
 
+    /// Frames are told one by one where the bytes are whole frames.
     fn sent(&self, bytes: &[u8], length: usize) -> String {
-        match bytes.split_first_chunk::<4>() {
-            Some((prefix, payload)) if u32::from_le_bytes(*prefix) as usize == payload.len() && bytes.len() == length => {
-                self.summary(Phase::Session, payload)
-            }
-            Some((prefix, payload)) if u32::from_le_bytes(*prefix) as usize + 4 == length => {
-                format!("frame of {} bytes, tag {:#04x}", length - 4, payload.first().copied().unwrap_or_default())
-            }
-            _ => {
-                let shown = &bytes[..bytes.len().min(32)];
-                format!("{length} raw bytes {}", hex::encode(shown))
-            }
+        if let Some((prefix, payload)) = bytes.split_first_chunk::<4>()
+            && bytes.len() < length
+            && u32::from_le_bytes(*prefix) as usize + 4 == length
+        {
+            return format!("frame of {} bytes, tag {:#04x}", length - 4, payload.first().copied().unwrap_or_default());
         }
+        let mut texts = Vec::new();
+        let mut rest = bytes;
+        while let Some((prefix, after)) = rest.split_first_chunk::<4>()
+            && let Some((payload, after)) = after.split_at_checked(u32::from_le_bytes(*prefix) as usize)
+        {
+            texts.push(self.summary(Phase::Session, payload));
+            rest = after;
+        }
+        if !rest.is_empty() || bytes.len() < length || texts.is_empty() {
+            return format!("{length} bytes {}", hex::encode(&bytes[..bytes.len().min(32)]));
+        }
+        let more = texts.len().saturating_sub(SENT_AT_ONCE);
+        texts.truncate(SENT_AT_ONCE);
+        if more > 0 {
+            texts.push(format!("and {more} more frames"));
+        }
+        texts.join(" + ")
     }
 
     /// Handshake and session tags are distinct, so that the other phase's reading is the better guess for an unknown tag.

@@ -245,6 +245,7 @@ impl Context<'_> {
             Verb::NoEvent(step) => self.no_event(step),
             Verb::Member(step) => self.join_room(step),
             Verb::Texts(step) => self.texts(step),
+            Verb::MemberSend(step) => self.member_send(step),
             Verb::MemberReading(step) => self.member_reading(step),
             Verb::CloseMember(step) => self.close_member(step),
             Verb::ExpectMemberClosed(member) => self.expect_member_closed(member),

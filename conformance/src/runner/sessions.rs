@@ -275,10 +275,9 @@ impl Context<'_> {
         if through < HandshakeStep::Ack {
             return Ok(());
         }
-        let session = self.session_mut(name)?;
-        session.phase = Phase::Session;
-        session.connection.set_phase(peer::Phase::Session);
-        self.send_message(name, "ACK", &json!({"proof": hex::encode(codec::proof(&cookie, &theirs))}))
+        let proof = codec::proof(&cookie, &theirs);
+        self.begin_session(name)?;
+        self.send_message(name, "ACK", &json!({"proof": hex::encode(proof)}))
     }
 
     /// Sends one well-formed message.

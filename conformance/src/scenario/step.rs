@@ -114,6 +114,8 @@ verbs! {
     "member" => Member(MemberStep),
     /// Awaits a member's next texts, in order.
     "texts" => Texts(Texts),
+    /// Sends a text as a member.
+    "member_send" => MemberSend(MemberSend),
     /// Stops or resumes a member's reading.
     "member_reading" => MemberReading(MemberReading),
     /// Ends a member's connection.
@@ -496,6 +498,9 @@ pub struct Send {
     /// Cuts the bytes before they are sent; each piece is a TLS record and a write of its own.
     #[serde(default)]
     pub pieces: Option<Pieces>,
+    /// Sends the bytes past TLS, straight into TCP: they are no TLS records.
+    #[serde(default)]
+    pub beneath_tls: bool,
 }
 
 impl Send {
@@ -876,7 +881,11 @@ pub struct Eventually {
     #[serde(default)]
     pub params: IndexMap<String, Expression>,
     /// What its result has to become.
-    pub result: Matcher,
+    #[serde(default)]
+    pub result: Option<Matcher>,
+    /// Or: the error that it has to come to.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// See [`Verb::Event`] and [`Verb::NoEvent`].
@@ -914,6 +923,16 @@ pub struct Texts {
     pub member: Sessions,
     /// The texts, in order; nothing may stand between them.
     pub are: Vec<Expression>,
+}
+
+/// See [`Verb::MemberSend`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberSend {
+    /// The member.
+    pub member: String,
+    /// The text.
+    pub text: Expression,
 }
 
 /// See [`Verb::MemberReading`].
