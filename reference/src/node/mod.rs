@@ -132,6 +132,11 @@ impl Node {
         conns.filter_map(|conn| Some((conn, self.connection(conn)?))).collect()
     }
 
+    /// All connections that are on their way to a session, as an observer may know them.
+    pub(crate) fn handshake_views(&self) -> Vec<(ConnId, ConnectionView)> {
+        self.handshakes.keys().filter_map(|conn| Some((*conn, self.connection(*conn)?))).collect()
+    }
+
     /// Which tags and which frame limit a connection's next frame is read with; `None` when it is not the node's.
     pub(crate) fn phase(&self, conn: ConnId) -> Option<Phase> {
         if self.sessions.get(conn).is_some() {
@@ -162,8 +167,8 @@ impl Node {
             Command::Exit { pid } => self.exit(&pid),
             Command::Register { name, pid } => self.register(&name, &pid),
             Command::Unregister(name) => self.unregister(&name),
-            Command::Whereis(name) => Ok(self.whereis(&name)),
-            Command::Names => Ok(self.names()),
+            Command::Whereis(name) => Ok(Answer::Pid(self.whereis(&name))),
+            Command::Names => Ok(Answer::Names(self.names())),
             Command::Join { member, room } => self.join(member, room),
             Command::Leave { member, room } => self.leave(member, &room),
             Command::Stop => {

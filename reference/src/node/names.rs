@@ -34,12 +34,14 @@ impl Node {
         Ok(Answer::Done)
     }
 
-    pub(super) fn whereis(&self, name: &str) -> Answer {
-        Answer::Pid(self.registry.get(name).map(|entry| self.global(entry)))
+    /// The process that has a name.
+    pub(crate) fn whereis(&self, name: &str) -> Option<GlobalPid> {
+        self.registry.get(name).map(|entry| self.global(entry))
     }
 
-    pub(super) fn names(&self) -> Answer {
-        Answer::Names(self.registry.entries().map(|entry| (entry.name.clone(), self.global(entry))).collect())
+    /// All names, sorted, and whose they are.
+    pub(crate) fn names(&self) -> Vec<(Arc<str>, GlobalPid)> {
+        self.registry.entries().map(|entry| (entry.name.clone(), self.global(entry))).collect()
     }
 
     /// Removes the names of a local process that has ended (REG-17).
