@@ -26,6 +26,8 @@ pub struct Results {
     pub duration_ms: u64,
     /// The command that repeats it.
     pub command: String,
+    /// Filters that selected the cases; none means all of them, and only then is anything said about conformance as a whole.
+    pub filters: Vec<String>,
     /// What was judged.
     pub node: NodeFacts,
     /// Every requirement of the spec, judged or not.

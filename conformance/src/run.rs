@@ -19,6 +19,8 @@ pub struct Options {
     pub repeat: u32,
     /// The command, for the results.
     pub command: String,
+    /// Filters that selected the cases, for the results.
+    pub filters: Vec<String>,
 }
 
 /// Plays all cases; `observe` hears of each result as it comes, on the calling thread, and may end the run by returning `false`.
@@ -67,6 +69,7 @@ pub fn run(
         started_unix_ms,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         command: options.command.clone(),
+        filters: options.filters.clone(),
         node: facts,
         requirements: environment
             .spec

@@ -1,2 +1,84 @@
-//! stub
-fn main() {}
+//! The suite as tests: one trial a case, so that `cargo test`, its filters, `--list`, `--test-threads` and nextest work as people expect.
+//!
+//! The node is the reference, or the one whose manifest `SNOW_NODE` names.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use conformance::case::Case;
+use conformance::report;
+use conformance::results::{CaseResult, NodeFacts, Outcome, Results};
+use conformance::run::{self, Options};
+use conformance::setup::{self, Ready};
+use conformance::suite::Suite;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Most of a case is waiting.
+    arguments.test_threads.get_or_insert(thread::available_parallelism().map_or(4, |cores| cores.get() * 4));
+    let suite = match Suite::load(&root()) {
+        Ok(suite) => Arc::new(suite),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(4);
+        }
+    };
+    let node: Arc<OnceLock<Result<Ready, String>>> = Arc::default();
+    let mut cases = suite.cases.clone();
+    cases.sort_by_key(|case| !case.waits());
+    let trials = cases
+        .into_iter()
+        .map(|case| {
+            let (suite, node) = (suite.clone(), node.clone());
+            let kind = case.level.to_string();
+            Trial::test(case.id.clone(), move || trial(node.get_or_init(|| ready(&suite)), &case)).with_kind(kind)
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Builds and probes the node, once, when the first trial runs: listing needs none.
+fn ready(suite: &Suite) -> Result<Ready, String> {
+    let manifest =
+        std::env::var_os("SNOW_NODE").map_or_else(|| suite.root.join("reference/node.yaml"), PathBuf::from);
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    // This program stands in <target>/<profile>/deps.
+    let target_directory = program.ancestors().nth(3).ok_or("this program stands in no target folder")?.to_owned();
+    let options = setup::Options {
+        repeat: format!("cargo xtask conformance --node {}", manifest.display()),
+        manifest,
+        target_directory,
+        fault: None,
+        patience: 1.0,
+    };
+    setup::build(&options.manifest, &options.target_directory)
+        .and_then(|manifest| setup::probe(suite, manifest, &options))
+        .map_err(|error| error.to_string())
+}
+
+fn trial(node: &Result<Ready, String>, case: &Case) -> Result<(), Failed> {
+    let node = node.as_ref().map_err(Failed::from)?;
+    let options = Options { jobs: 1, repeat: 1, command: String::new(), filters: vec![case.id.clone()] };
+    let results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
+    results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts))
+}
+
+/// A skipped case passes here, as libtest knows no skipping at run time; the line says so.
+fn judged(results: &Results, case: &CaseResult, facts: &NodeFacts) -> Result<(), Failed> {
+    match &case.outcome {
+        Outcome::Pass => Ok(()),
+        Outcome::Skipped { missing } => {
+            println!("{}: skipped, {} lacks the capability {missing}", case.id, facts.name);
+            Ok(())
+        }
+        Outcome::Fail { failure } => Err(report::failure(results, case, failure).into()),
+        Outcome::Error { problem } => Err(report::problem(case, problem).into()),
+    }
+}

@@ -30,6 +30,7 @@ const CHECKS: &[Check] = &[
     ("unit tests", "cargo", &["test", "--workspace", "--quiet", "--lib", "--bins", "--test", "cli", "--test", "tools"]),
     ("coverage", "xtask", &["coverage"]),
     ("conformance of the reference", "cargo", &["test", "--quiet", "--package", "conformance", "--test", "conformance"]),
+    ("trivial nodes", "xtask", &["trivial"]),
     ("faults", "xtask", &["faults"]),
 ];
 

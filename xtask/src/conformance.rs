@@ -136,6 +136,7 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: Str
         jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
         repeat: arguments.repeat,
         command: [repeat].into_iter().chain(arguments.filter.iter().cloned()).collect::<Vec<_>>().join(" "),
+        filters: arguments.filter.clone(),
     };
     let mut failed = 0;
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {

@@ -168,7 +168,7 @@ fn plant(
     let cites = |requirements: &[String]| requirements.contains(&fault.requirement);
     let cases: Vec<Case> =
         suite.cases.iter().filter(|case| all_cases || cites(&case.requirements)).cloned().collect();
-    let run_options = Options { jobs, repeat: 1, command: options.repeat.clone() };
+    let run_options = Options { jobs, repeat: 1, command: options.repeat.clone(), filters: vec![fault.requirement.clone()] };
     let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
         // One case that catches it is enough, where nobody asked for the whole picture.
         all_cases || !matches!(result.outcome, Outcome::Fail { .. })

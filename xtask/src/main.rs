@@ -11,6 +11,7 @@ mod faults;
 mod independence;
 mod scenarios;
 mod spec;
+mod trivial;
 mod vectors;
 mod workspace;
 
@@ -28,6 +29,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
+    /// Run the suite against nodes that do nothing right: none may pass a MUST case.
+    Trivial(trivial::Arguments),
     /// List requirement, cases and faults; fail on a MUST without both.
     Coverage(coverage::Arguments),
     /// Golden vectors: generate, check, export, explain.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
+        Command::Trivial(arguments) => trivial::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Vectors(command) => vectors::run(command),
         Command::Spec(command) => spec::run(&command),

@@ -108,6 +108,8 @@ fn quote(results: &Results) -> String {
     }
     let judged = musts.pass + musts.fail;
     let verb = match results.conclusion() {
+        Conclusion::Conforms if !results.filters.is_empty() => "passes what was selected of",
+        Conclusion::Conforms if musts.skipped > 0 => "conforms, as far as it could be judged, to",
         Conclusion::Conforms => "conforms to",
         Conclusion::DoesNotConform => "does not conform to",
         Conclusion::AdapterFailed => "could not be judged (its adapter failed) against",

@@ -81,7 +81,7 @@ impl Context<'_> {
             .pending
             .shift_remove(&id)
             .ok_or_else(|| Stop::Harness(format!("no call `{id}` is under way")))?;
-        let deadline = self.within(step.within_ms);
+        let deadline = self.within(step.within_ms.as_ref())?;
         let answer = pending.wait(deadline);
         self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
     }

@@ -277,11 +277,10 @@ impl<'a> Context<'a> {
     }
 
     /// The case's deadline, or sooner.
-    pub(super) fn within(&self, ms: Option<u64>) -> Instant {
-        match ms {
-            Some(ms) => self.deadline.min(Instant::now() + Duration::from_millis(ms)),
-            None => self.deadline,
-        }
+    pub(super) fn within(&self, ms: Option<&Expression>) -> StepResult<Instant> {
+        let Some(ms) = ms else { return Ok(self.deadline) };
+        let ms = Duration::from_millis(ms.number("within_ms", self)?);
+        Ok(self.deadline.min(Instant::now() + ms))
     }
 }
 

@@ -83,7 +83,7 @@ impl Context<'_> {
     /// Awaits frames.
     pub(super) fn expect(&mut self, step: &Expect) -> StepResult {
         let name = self.name(&step.session)?;
-        let deadline = self.within(step.within_ms);
+        let deadline = self.within(step.within_ms.as_ref())?;
         let mut wanted: Vec<Wanted<'_>> = match &step.message {
             Some(message) => vec![Wanted { message, fields: &step.fields }],
             None => step.unordered.iter().map(|ExpectedFrame { message, fields }| Wanted { message, fields }).collect(),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::cluster::{
     CallError, ControlClient, NodeProcess, StartError, StoppedBy, WireOnlyNode, WireOnlyStart, fixed_port,
 };
+use crate::peer::Close;
 use crate::results::Cause;
 use crate::scenario::{Step, Timers, Verb};
 
@@ -227,6 +228,11 @@ impl Context<'_> {
                 return Err(broken.into());
             }
         }
+        // A node that closes in good order waits for its peers to do the same; these have nothing more to say.
+        for session in self.sessions.values().chain(self.former.iter().map(|(_, session)| session)) {
+            session.connection.close(Close::Reset);
+        }
+        self.members.clear();
         for key in running {
             self.end_in_order(key)?;
         }

@@ -20,6 +20,9 @@ use super::vector::CodecPool;
 /// Milliseconds that a case may take where its scenario says nothing.
 const DEADLINE_MS: u64 = 20_000;
 
+/// How many times over a case may await one of its timers; matters only for nodes whose timers cannot be set.
+const MANY_TIMES: u64 = 8;
+
 /// What all cases of a run have in common.
 #[derive(Debug)]
 pub struct Environment {
@@ -72,7 +75,7 @@ impl Environment {
     pub(super) fn deadline(&self, scenario: &Scenario, timers: Timers) -> Duration {
         let declared = scenario.timers;
         let longer = |actual: Option<u64>, asked: Option<u64>| match (actual, asked) {
-            (Some(actual), Some(asked)) => actual.saturating_sub(asked) * 2,
+            (Some(actual), Some(asked)) => actual.saturating_sub(asked) * MANY_TIMES,
             _ => 0,
         };
         let extra = longer(timers.heartbeat_interval_ms, declared.heartbeat_interval_ms)

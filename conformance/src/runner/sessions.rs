@@ -17,7 +17,7 @@ use crate::scenario::step::{
     Accept, AnswerPings, CertificateChoice, CloseConnection, CloseHow, Connect, ExpectDials, Handshake, HandshakeStep,
     Join, MakeDial, Peers, Reading, Tls, TlsChoice,
 };
-use crate::scenario::PeerSpec;
+use crate::scenario::{Expression, PeerSpec};
 use crate::schema::Phase;
 
 use super::context::{Context, Port, Session};
@@ -29,8 +29,6 @@ use super::stop::{Broken, StepResult, Stop};
 const AGAIN: Duration = Duration::from_secs(5);
 /// Between two tries.
 const AGAIN_PAUSE: Duration = Duration::from_millis(20);
-/// The peer that introduces others to a node without an adapter.
-const INTRODUCER: &str = "introducer";
 
 impl Context<'_> {
     /// Opens a connection without a handshake.
@@ -159,13 +157,29 @@ impl Context<'_> {
             let id = step.call.clone().unwrap_or_else(|| format!("dial of {peer}"));
             return self.send_request(id, node, "node.connect", json!({ "node": target }));
         }
-        if !self.sessions.contains_key(INTRODUCER) {
-            self.add_peer(INTRODUCER, &PeerSpec::default())?;
-            let connection = self.open(&node, TlsChoice::Any)?;
-            self.add_session(INTRODUCER.to_owned(), Session::new(connection, INTRODUCER, &node));
-            self.initiate(INTRODUCER, None, HandshakeStep::Ack)?;
+        let introducer = self.introducer(&node)?;
+        self.send_message(&introducer, "PEER_LIST", &json!({"peers": [{ "name": target }]}))
+    }
+
+    /// The session of a peer of the runner's own that introduces others to this node.
+    fn introducer(&mut self, node: &str) -> StepResult<String> {
+        let name = format!("introducer of {node}");
+        let stands = |session: &Session| session.connection.closing().is_none();
+        if self.sessions.get(&name).is_some_and(stands) {
+            return Ok(name);
         }
-        self.send_message(INTRODUCER, "PEER_LIST", &json!({"peers": [{ "name": target }]}))
+        if !self.peers.contains_key(&name) {
+            let label = Expression::Text(format!("introducer-{}", self.peers.len()));
+            self.add_peer(&name, &PeerSpec { name: Some(label), ..PeerSpec::default() })?;
+            let cookie = self.node(node)?.cookie.clone();
+            if let Some(peer) = self.peers.get_mut(&name) {
+                peer.cookie = cookie;
+            }
+        }
+        let connection = self.open(node, TlsChoice::Any)?;
+        self.add_session(name.clone(), Session::new(connection, &name, node));
+        self.initiate(&name, None, HandshakeStep::Ack)?;
+        Ok(name)
     }
 
     /// Awaits a node's dial and does the acceptor's part.

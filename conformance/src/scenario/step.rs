@@ -605,7 +605,7 @@ pub struct Expect {
     pub skip: Vec<String>,
     /// Milliseconds within which it has to come, counted from this step; the case's deadline unless said otherwise.
     #[serde(default)]
-    pub within_ms: Option<u64>,
+    pub within_ms: Option<Expression>,
 }
 
 /// One frame of `unordered`.
@@ -865,7 +865,7 @@ pub struct Await {
     pub error: Option<String>,
     /// Milliseconds within which the answer has to come.
     #[serde(default)]
-    pub within_ms: Option<u64>,
+    pub within_ms: Option<Expression>,
 }
 
 /// See [`Verb::Eventually`].
