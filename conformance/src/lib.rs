@@ -8,6 +8,7 @@
 //! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+pub mod control;
 pub mod requirement;
 pub mod schema;
 

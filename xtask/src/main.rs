@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ci;
 mod conformance;
 mod coverage;
@@ -44,6 +45,8 @@ enum Command {
     Scenarios(scenarios::ScenariosCommand),
     /// Prove that the reference node and the harness share no code.
     Independence,
+    /// Time the suite and name its slowest cases.
+    Bench(bench::Arguments),
     /// Everything that CI runs, in CI's order.
     Ci(ci::Arguments),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Spec(command) => spec::run(&command),
         Command::Scenarios(command) => scenarios::run(&command),
         Command::Independence => independence::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
     };
     result.unwrap_or_else(|error| {

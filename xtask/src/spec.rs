@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use conformance::requirement::{Level, Spec};
+use conformance::control;
 use conformance::schema;
 
 use crate::workspace;
@@ -11,7 +12,7 @@ use crate::workspace;
 /// The spec.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SpecCommand {
-    /// Check ids and waivers, and the layout tables of the prose against the schema.
+    /// Check ids and waivers, and the tables of the prose against the schemas.
     Check,
 }
 
@@ -21,7 +22,8 @@ pub(crate) fn run(command: &SpecCommand) -> anyhow::Result<ExitCode> {
     let folder = workspace::root()?.join("spec");
     let spec = Spec::load(&folder)?;
     schema::load(&folder.join("schema"))?;
-    let differences = schema::prose::check(&folder);
+    let mut differences: Vec<String> = schema::prose::check(&folder).iter().map(ToString::to_string).collect();
+    differences.extend(control::check(&folder));
     for difference in &differences {
         eprintln!("error: {difference}");
     }
@@ -30,7 +32,7 @@ pub(crate) fn run(command: &SpecCommand) -> anyhow::Result<ExitCode> {
     }
     let musts = spec.requirements.values().filter(|requirement| requirement.level == Level::Must).count();
     println!(
-        "{} requirements ({musts} MUST), {} waivers; prose and schema agree on all layouts",
+        "{} requirements ({musts} MUST), {} waivers; prose and schemas agree on all layouts and methods",
         spec.requirements.len(),
         spec.waivers.len()
     );

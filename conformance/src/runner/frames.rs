@@ -58,7 +58,7 @@ impl Context<'_> {
             None => vec![(bytes, Duration::ZERO)],
             Some(pieces) => cut(&bytes, pieces, self)?,
         };
-        if step.frames().iter().any(|frame| frame.message.as_deref() == Some("ACK")) {
+        if step.frames().iter().any(|frame| self.authenticates(&name, frame)) {
             self.begin_session(&name)?;
         }
         let connection = &self.session(&name)?.connection;
@@ -70,6 +70,18 @@ impl Context<'_> {
             connection.send_pieces(pieces);
         }
         Ok(())
+    }
+
+    /// Whether this is an ACK that a node has to accept.
+    fn authenticates(&self, name: &str, frame: &FrameSpec) -> bool {
+        let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+        let proof = frame.fields.get("proof").and_then(|proof| text(proof.evaluate(self).ok()));
+        let Ok(session) = self.session(name) else { return false };
+        let challenge = text(session.heard.get("challenge").cloned()).and_then(|hex| hex::decode(hex).ok());
+        let (Some(challenge), Ok(peer)) = (challenge, self.peer(&session.peer)) else { return false };
+        frame.message.as_deref() == Some("ACK")
+            && frame.mutate.is_none()
+            && proof == Some(hex::encode(codec::proof(&peer.cookie, &challenge)))
     }
 
     /// After ACK the session's rules hold for what arrives.

@@ -113,9 +113,13 @@ impl Context<'_> {
     /// Keeps what a node answered to `node.start`.
     fn node_started(&mut self, key: &str, ip: IpAddr, answer: &Value) -> StepResult {
         let name = answer.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let port = port_of(&name).filter(|port| *port != 0).ok_or_else(|| {
-            Stop::Adapter(format!("`{key}` answered node.start with the name {name:?}, which carries no real port"))
-        })?;
+        let Some(port) = port_of(&name).filter(|port| *port != 0) else {
+            return Err(Stop::broken(Cause::WrongAnswer, format!("the name of `{key}` carries no real port"))
+                .blames("HS-3")
+                .expected("a name that ends with the port it is bound to")
+                .actual(format!("{name:?}"))
+                .into());
+        };
         let creation = answer.get("creation").and_then(Value::as_u64).and_then(|c| u8::try_from(c).ok());
         let websocket = answer.get("websocket").and_then(Value::as_str).map(str::to_owned);
         let node = self.node_mut(key)?;
