@@ -62,7 +62,11 @@ impl Case {
                 kind: Kind::Scenario(loaded.clone(), row),
             }
         };
-        if scenario.table.is_empty() { vec![make(None)] } else { (0..scenario.table.len()).map(|row| make(Some(row))).collect() }
+        if scenario.table.is_empty() {
+            vec![make(None)]
+        } else {
+            (0..scenario.table.len()).map(|row| make(Some(row))).collect()
+        }
     }
 
     /// The case of one golden vector; it needs a node's codec.

@@ -87,14 +87,7 @@ pub struct SpecError {
 }
 
 /// The chapters, in reading order.
-pub const CHAPTERS: &[&str] = &[
-    "framing",
-    "handshake",
-    "membership",
-    "process",
-    "registry",
-    "room",
-];
+pub const CHAPTERS: &[&str] = &["framing", "handshake", "membership", "process", "registry", "room"];
 
 impl Spec {
     /// Reads all chapters and the waivers of the folder `spec/`.
@@ -108,11 +101,7 @@ impl Spec {
             let path = folder.join(format!("{family}.md"));
             let text = read(&path)?;
             for (index, line) in text.lines().enumerate() {
-                let wrong = |message: String| SpecError {
-                    path: path.clone(),
-                    line: index + 1,
-                    message,
-                };
+                let wrong = |message: String| SpecError { path: path.clone(), line: index + 1, message };
                 let Some(mut requirement) = parse_requirement(line).map_err(wrong)? else {
                     continue;
                 };
@@ -178,13 +167,7 @@ fn parse_requirement(line: &str) -> Result<Option<Requirement>, String> {
     } else {
         return Err(format!("{id} has to go on with ` (MUST) ` or ` (SHOULD) `"));
     };
-    Ok(Some(Requirement {
-        id: id.to_owned(),
-        level,
-        text: plain(text),
-        family: String::new(),
-        line: 0,
-    }))
+    Ok(Some(Requirement { id: id.to_owned(), level, text: plain(text), family: String::new(), line: 0 }))
 }
 
 /// Markdown links and emphasis become plain text.

@@ -276,9 +276,7 @@ impl Results {
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
         let blamed = |blame| {
-            self.cases.iter().any(
-                |case| matches!(&case.outcome, Outcome::Error { problem } if problem.blame == blame),
-            )
+            self.cases.iter().any(|case| matches!(&case.outcome, Outcome::Error { problem } if problem.blame == blame))
         };
         if blamed(Blame::Harness) {
             Conclusion::HarnessFailed

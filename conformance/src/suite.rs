@@ -75,9 +75,11 @@ impl Suite {
     /// Returns the first filter that selects nothing, with what it was perhaps meant to be.
     pub fn select(&self, filters: &[String]) -> Result<Vec<Case>, String> {
         if let Some(filter) = filters.iter().find(|filter| !self.cases.iter().any(|case| case.matches(filter))) {
-            let best = self.cases.iter().map(|case| case.id.as_str()).max_by(|a, b| {
-                strsim::jaro_winkler(a, filter).total_cmp(&strsim::jaro_winkler(b, filter))
-            });
+            let best = self
+                .cases
+                .iter()
+                .map(|case| case.id.as_str())
+                .max_by(|a, b| strsim::jaro_winkler(a, filter).total_cmp(&strsim::jaro_winkler(b, filter)));
             let hint = best.map_or_else(String::new, |best| format!("; did you mean `{best}`?"));
             return Err(format!("no case matches `{filter}`{hint} (`--list` shows them all)"));
         }

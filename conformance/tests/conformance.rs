@@ -46,8 +46,7 @@ fn root() -> PathBuf {
 
 /// Builds and probes the node, once, when the first trial runs: listing needs none.
 fn ready(suite: &Suite) -> Result<Ready, String> {
-    let manifest =
-        std::env::var_os("SNOW_NODE").map_or_else(|| suite.root.join("reference/node.yaml"), PathBuf::from);
+    let manifest = std::env::var_os("SNOW_NODE").map_or_else(|| suite.root.join("reference/node.yaml"), PathBuf::from);
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     // This program stands in <target>/<profile>/deps.
     let target_directory = program.ancestors().nth(3).ok_or("this program stands in no target folder")?.to_owned();

@@ -29,7 +29,11 @@ const CHECKS: &[Check] = &[
     ("vectors", "xtask", &["vectors", "check"]),
     ("unit tests", "cargo", &["test", "--workspace", "--quiet", "--lib", "--bins", "--test", "cli", "--test", "tools"]),
     ("coverage", "xtask", &["coverage"]),
-    ("conformance of the reference", "cargo", &["test", "--quiet", "--package", "conformance", "--test", "conformance"]),
+    (
+        "conformance of the reference",
+        "cargo",
+        &["test", "--quiet", "--package", "conformance", "--test", "conformance"],
+    ),
     ("trivial nodes", "xtask", &["trivial"]),
     ("faults", "xtask", &["faults"]),
 ];

@@ -213,4 +213,3 @@ impl Outputs {
 fn create(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("{} cannot be written", path.display()))
 }
-

@@ -110,7 +110,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             missed.push(fault);
         }
     }
-    println!("\n{} of {} faults caught by a case that cites the requirement", faults.len() - missed.len(), faults.len());
+    println!(
+        "\n{} of {} faults caught by a case that cites the requirement",
+        faults.len() - missed.len(),
+        faults.len()
+    );
     for fault in &missed {
         eprintln!("missed: {} ({}): {}", fault.id, fault.requirement, fault.description);
     }
@@ -166,9 +170,9 @@ fn plant(
     let ready = setup::probe(suite, manifest.clone(), &options)
         .with_context(|| format!("the node with the fault {} cannot be judged", fault.id))?;
     let cites = |requirements: &[String]| requirements.contains(&fault.requirement);
-    let cases: Vec<Case> =
-        suite.cases.iter().filter(|case| all_cases || cites(&case.requirements)).cloned().collect();
-    let run_options = Options { jobs, repeat: 1, command: options.repeat.clone(), filters: vec![fault.requirement.clone()] };
+    let cases: Vec<Case> = suite.cases.iter().filter(|case| all_cases || cites(&case.requirements)).cloned().collect();
+    let run_options =
+        Options { jobs, repeat: 1, command: options.repeat.clone(), filters: vec![fault.requirement.clone()] };
     let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
         // One case that catches it is enough, where nobody asked for the whole picture.
         all_cases || !matches!(result.outcome, Outcome::Fail { .. })

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use conformance::requirement::{Level, Spec};
 use conformance::control;
+use conformance::requirement::{Level, Spec};
 use conformance::schema;
 
 use crate::workspace;

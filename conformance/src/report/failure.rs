@@ -8,19 +8,12 @@ use crate::results::{CaseResult, Direction, Failure, NodeLog, Problem, Results, 
 #[must_use]
 pub fn failure(results: &Results, case: &CaseResult, failure: &Failure) -> String {
     let mut text = String::new();
-    let requirement = results
-        .requirements
-        .iter()
-        .find(|row| row.id == failure.requirement);
+    let requirement = results.requirements.iter().find(|row| row.id == failure.requirement);
     line(&mut text, &format!("FAIL {} ({})", case.id, case.level));
     line(&mut text, &format!("  {}", case.title));
     line(
         &mut text,
-        &format!(
-            "  requirement  {}: {}",
-            failure.requirement,
-            requirement.map_or("", |row| row.text.as_str())
-        ),
+        &format!("  requirement  {}: {}", failure.requirement, requirement.map_or("", |row| row.text.as_str())),
     );
     line(&mut text, &format!("  what         {}", failure.sentence));
     line(&mut text, &format!("  cause        {}", failure.cause));
@@ -31,13 +24,7 @@ pub fn failure(results: &Results, case: &CaseResult, failure: &Failure) -> Strin
         line(&mut text, &format!("  actual       {actual}"));
     }
     if let Some(bytes) = &failure.bytes {
-        line(
-            &mut text,
-            &format!(
-                "  bytes        {} at offset {}: {}",
-                bytes.field, bytes.offset, bytes.hex
-            ),
-        );
+        line(&mut text, &format!("  bytes        {} at offset {}: {}", bytes.field, bytes.offset, bytes.hex));
     }
     if let Some(place) = &failure.place {
         line(&mut text, &format!("  step         {place}"));
@@ -81,10 +68,7 @@ fn sessions(text: &mut String, sessions: &[SessionTrace]) {
                 Direction::FromNode => "<-",
                 Direction::Note => "--",
             };
-            line(
-                text,
-                &format!("    {:>6} ms {arrow} {}", entry.at_ms, entry.text),
-            );
+            line(text, &format!("    {:>6} ms {arrow} {}", entry.at_ms, entry.text));
         }
     }
 }

@@ -38,9 +38,7 @@ pub fn junit(results: &Results) -> Result<String, quick_junit::SerializeError> {
                 }
                 Outcome::Error { problem } => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-                    status
-                        .set_message(problem.message.clone())
-                        .set_description(failure::problem(case, problem));
+                    status.set_message(problem.message.clone()).set_description(failure::problem(case, problem));
                     status
                 }
             };

@@ -30,10 +30,7 @@ impl Count {
 pub fn summary(results: &Results) -> String {
     let mut families: BTreeMap<(&str, Level), Count> = BTreeMap::new();
     for case in &results.cases {
-        families
-            .entry((&case.family, case.level))
-            .or_default()
-            .add(&case.outcome);
+        families.entry((&case.family, case.level)).or_default().add(&case.outcome);
     }
     let mut text = String::from("family       level     pass   fail  skipped  error\n");
     for ((family, level), count) in &families {
@@ -60,10 +57,7 @@ fn missing_capabilities(cases: &[CaseResult]) -> String {
             *counts.entry(missing).or_default() += 1;
         }
     }
-    let texts: Vec<String> = counts
-        .iter()
-        .map(|(missing, count)| format!("{missing} ({count} cases)"))
-        .collect();
+    let texts: Vec<String> = counts.iter().map(|(missing, count)| format!("{missing} ({count} cases)")).collect();
     texts.join(", ")
 }
 
@@ -72,9 +66,10 @@ fn requirements(results: &Results) -> String {
     let (mut kept, mut broken, mut open) = (Vec::new(), Vec::new(), 0);
     for requirement in results.requirements.iter().filter(|row| row.level == Level::Must) {
         let cites = |case: &&CaseResult| case.requirements.contains(&requirement.id);
-        let blamed = results.cases.iter().any(|case| {
-            matches!(&case.outcome, Outcome::Fail { failure } if failure.requirement == requirement.id)
-        });
+        let blamed = results
+            .cases
+            .iter()
+            .any(|case| matches!(&case.outcome, Outcome::Fail { failure } if failure.requirement == requirement.id));
         let mut judged = results.cases.iter().filter(cites);
         if blamed {
             broken.push(requirement.id.as_str());
@@ -85,11 +80,8 @@ fn requirements(results: &Results) -> String {
         }
     }
     let total = kept.len() + broken.len() + open;
-    let mut text = format!(
-        "{} of {total} MUST requirements kept, {} broken, {open} not judged",
-        kept.len(),
-        broken.len()
-    );
+    let mut text =
+        format!("{} of {total} MUST requirements kept, {} broken, {open} not judged", kept.len(), broken.len());
     if !broken.is_empty() {
         let _ = write!(text, "\nbroken: {}", broken.join(" "));
     }
@@ -115,15 +107,9 @@ fn quote(results: &Results) -> String {
         Conclusion::AdapterFailed => "could not be judged (its adapter failed) against",
         Conclusion::HarnessFailed => "could not be judged (the harness failed) against",
     };
-    let version = results
-        .node
-        .version
-        .as_ref()
-        .map_or_else(String::new, |version| format!(" {version}"));
-    let mut text = format!(
-        "{}{version} {verb} Snow v5: {} of {judged} MUST cases passed",
-        results.node.name, musts.pass
-    );
+    let version = results.node.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let mut text =
+        format!("{}{version} {verb} Snow v5: {} of {judged} MUST cases passed", results.node.name, musts.pass);
     let optional = shoulds.pass + shoulds.fail;
     if optional > 0 {
         let _ = write!(text, ", {} of {optional} SHOULD", shoulds.pass);

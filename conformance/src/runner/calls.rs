@@ -61,26 +61,17 @@ impl Context<'_> {
     }
 
     /// Sends a request whose answer is awaited under `id`.
-    pub(super) fn send_request(
-        &mut self,
-        id: String,
-        key: String,
-        method: &str,
-        params: Value,
-    ) -> StepResult {
+    pub(super) fn send_request(&mut self, id: String, key: String, method: &str, params: Value) -> StepResult {
         let pending = self.node(&key)?.client()?.start_call(method, params);
-        self.pending
-            .insert(id, (key, method.to_owned(), pending));
+        self.pending.insert(id, (key, method.to_owned(), pending));
         Ok(())
     }
 
     /// Awaits the answer to an earlier request.
     pub(super) fn await_answer(&mut self, step: &Await) -> StepResult {
         let id = self.name(&step.call)?;
-        let (key, method, pending) = self
-            .pending
-            .shift_remove(&id)
-            .ok_or_else(|| Stop::Harness(format!("no call `{id}` is under way")))?;
+        let (key, method, pending) =
+            self.pending.shift_remove(&id).ok_or_else(|| Stop::Harness(format!("no call `{id}` is under way")))?;
         let deadline = self.within(step.within_ms.as_ref())?;
         let answer = pending.wait(deadline);
         self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
@@ -101,7 +92,9 @@ impl Context<'_> {
                 match judged {
                     Ok(()) => break,
                     // A wrong answer may become right; anything else will not.
-                    Err(Stop::Broken(broken)) if broken.cause == Cause::WrongAnswer && Instant::now() < self.deadline => {
+                    Err(Stop::Broken(broken))
+                        if broken.cause == Cause::WrongAnswer && Instant::now() < self.deadline =>
+                    {
                         thread::sleep(POLL);
                     }
                     Err(stop) => return Err(stop),
@@ -203,25 +196,21 @@ impl Context<'_> {
                 }
                 None => Ok(()),
             },
-            (Ok(value), Some(error)) => Err(Stop::broken(
-                Cause::WrongAnswer,
-                format!("`{key}` did {method}, which is an error"),
-            )
-            .expected(format!("error {} ({error})", code(error)?))
-            .actual(format!("result {value}"))
-            .into()),
+            (Ok(value), Some(error)) => {
+                Err(Stop::broken(Cause::WrongAnswer, format!("`{key}` did {method}, which is an error"))
+                    .expected(format!("error {} ({error})", code(error)?))
+                    .actual(format!("result {value}"))
+                    .into())
+            }
             (Err(CallError::Rpc(RpcError { code: actual, message, .. })), Some(error)) => {
                 let expected = code(error)?;
                 if actual == expected {
                     return Ok(());
                 }
-                Err(Stop::broken(
-                    Cause::WrongAnswer,
-                    format!("`{key}` refused {method} with another error"),
-                )
-                .expected(format!("error {expected} ({error})"))
-                .actual(format!("error {actual}: {message}"))
-                .into())
+                Err(Stop::broken(Cause::WrongAnswer, format!("`{key}` refused {method} with another error"))
+                    .expected(format!("error {expected} ({error})"))
+                    .actual(format!("error {actual}: {message}"))
+                    .into())
             }
             (Err(error), _) => Err(call_stop(key, method, error)),
         }
@@ -247,24 +236,19 @@ pub(super) fn call_stop(key: &str, method: &str, error: CallError) -> Stop {
         CallError::Rpc(RpcError { code: -32601, .. }) => Stop::Adapter(format!(
             "`{key}` does not know the method {method}, which a capability that it claims asks for"
         )),
-        CallError::Rpc(RpcError { code, message, .. }) => Stop::broken(
-            Cause::WrongAnswer,
-            format!("`{key}` refused {method}"),
-        )
-        .expected("a result")
-        .actual(format!("error {code}: {message}"))
-        .into(),
+        CallError::Rpc(RpcError { code, message, .. }) => {
+            Stop::broken(Cause::WrongAnswer, format!("`{key}` refused {method}"))
+                .expected("a result")
+                .actual(format!("error {code}: {message}"))
+                .into()
+        }
         CallError::Exited { .. } => {
-            Stop::broken(Cause::Crash, format!("`{key}` ended during {method}: {error}"))
-                .blames("FRAME-21")
-                .into()
+            Stop::broken(Cause::Crash, format!("`{key}` ended during {method}: {error}")).blames("FRAME-21").into()
         }
-        CallError::TimedOut { .. } => {
-            Stop::broken(Cause::Crash, format!("`{key}` did not answer {method}"))
-                .expected("an answer")
-                .actual("nothing by the case's deadline")
-                .into()
-        }
+        CallError::TimedOut { .. } => Stop::broken(Cause::Crash, format!("`{key}` did not answer {method}"))
+            .expected("an answer")
+            .actual("nothing by the case's deadline")
+            .into(),
         CallError::AdapterFault(fault) => Stop::Adapter(format!("`{key}`: {fault}")),
     }
 }

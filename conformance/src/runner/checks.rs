@@ -25,16 +25,8 @@ impl Context<'_> {
     /// Runs steps once for each value.
     pub(super) fn repeat(&mut self, step: &For) -> StepResult {
         let values: Vec<Value> = match &step.range {
-            Some((from, to)) => {
-                (from.number("range", self)?..=to.number("range", self)?)
-                    .map(Value::from)
-                    .collect()
-            }
-            None => step
-                .of
-                .iter()
-                .map(|value| value.evaluate(self))
-                .collect::<Result<_, _>>()?,
+            Some((from, to)) => (from.number("range", self)?..=to.number("range", self)?).map(Value::from).collect(),
+            None => step.of.iter().map(|value| value.evaluate(self)).collect::<Result<_, _>>()?,
         };
         for value in values {
             self.variables.insert(step.each.clone(), value);
@@ -48,21 +40,12 @@ impl Context<'_> {
     /// Judges a value.
     pub(super) fn check(&mut self, step: &Check) -> StepResult {
         let value = step.that.evaluate(self)?;
-        let because = step
-            .because
-            .clone()
-            .unwrap_or_else(|| "a value is not what it has to be".to_owned());
+        let because = step.because.clone().unwrap_or_else(|| "a value is not what it has to be".to_owned());
         self.hold(&value, &step.is, Cause::WrongBytes, &because)
     }
 
     /// Holds a value against a matcher; keeps what it captures.
-    pub(super) fn hold(
-        &mut self,
-        value: &Value,
-        matcher: &Matcher,
-        cause: Cause,
-        sentence: &str,
-    ) -> StepResult {
+    pub(super) fn hold(&mut self, value: &Value, matcher: &Matcher, cause: Cause, sentence: &str) -> StepResult {
         let mut captures = Captures::new();
         match matcher.check(value, self, &mut captures) {
             Ok(()) => {
@@ -126,10 +109,7 @@ impl Context<'_> {
 
     /// The time of a `clock` step.
     pub(super) fn since(&self, clock: &str) -> StepResult<Instant> {
-        self.clocks
-            .get(clock)
-            .copied()
-            .ok_or_else(|| Stop::Harness(format!("there is no clock `{clock}`")))
+        self.clocks.get(clock).copied().ok_or_else(|| Stop::Harness(format!("there is no clock `{clock}`")))
     }
 
     /// Notes or judges a node's resident memory; where the platform cannot tell it, nothing is judged.
@@ -149,13 +129,10 @@ impl Context<'_> {
         };
         let grown = bytes.saturating_sub(before) >> 20;
         if grown > limit {
-            return Err(Stop::broken(
-                Cause::WrongAnswer,
-                format!("the memory of `{key}` has grown beyond its bound"),
-            )
-            .expected(format!("at most {limit} MiB more than before"))
-            .actual(format!("{grown} MiB more"))
-            .into());
+            return Err(Stop::broken(Cause::WrongAnswer, format!("the memory of `{key}` has grown beyond its bound"))
+                .expected(format!("at most {limit} MiB more than before"))
+                .actual(format!("{grown} MiB more"))
+                .into());
         }
         Ok(())
     }

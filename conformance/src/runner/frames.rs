@@ -12,8 +12,7 @@ use crate::results::{BytePlace, Cause};
 use crate::scenario::expression::{Binding, Scope};
 use crate::scenario::matcher::{Captures, MatchError};
 use crate::scenario::step::{
-    Collect, Expect, ExpectClosed, ExpectClosedFields, ExpectPing, ExpectedFrame, FrameSpec, Mutate, Opening, Pieces,
-    Quiet, Send, Sessions,
+    Collect, Expect, ExpectClosed, ExpectPing, ExpectedFrame, FrameSpec, Mutate, Opening, Pieces, Quiet, Send, Sessions,
 };
 use crate::scenario::{Expression, Matcher};
 use crate::schema::{Phase, Schema};
@@ -152,8 +151,7 @@ impl Context<'_> {
             Err(error) => {
                 let known = error.message.as_deref().is_some_and(|m| wanted.iter().any(|w| w.message == m));
                 let cause = if known { Cause::WrongBytes } else { Cause::UnexpectedFrame };
-                let place =
-                    BytePlace { field: "payload".to_owned(), offset: error.offset, hex: shown_hex(payload) };
+                let place = BytePlace { field: "payload".to_owned(), offset: error.offset, hex: shown_hex(payload) };
                 return Err(Stop::broken(cause, format!("a frame on `{name}` cannot be decoded: {error}"))
                     .expected(self.describe_wanted(wanted)?)
                     .actual(actual)
@@ -191,14 +189,11 @@ impl Context<'_> {
                 .into());
         };
         let place = place_of(&Encoded { segments }, &mismatch.path);
-        Err(Stop::broken(
-            Cause::WrongBytes,
-            format!("{} on `{name}` has a wrong {}", message.name, mismatch.path),
-        )
-        .expected(format!("{} = {}", mismatch.path, mismatch.expected))
-        .actual(format!("{} = {} in {actual}", mismatch.path, mismatch.actual))
-        .bytes(place)
-        .into())
+        Err(Stop::broken(Cause::WrongBytes, format!("{} on `{name}` has a wrong {}", message.name, mismatch.path))
+            .expected(format!("{} = {}", mismatch.path, mismatch.expected))
+            .actual(format!("{} = {} in {actual}", mismatch.path, mismatch.actual))
+            .bytes(place)
+            .into())
     }
 
     /// The next frame of a session: one that was set aside, or the next to arrive.
@@ -306,10 +301,7 @@ impl Context<'_> {
                     Received::Frame { payload, .. } if payload == pong => break,
                     Received::Frame { payload, .. } => session.unread.push_back(payload),
                     Received::Closed(closing) => {
-                        return Err(self
-                            .early_close(&name, &closing.kind)
-                            .expected("PONG: the session lives")
-                            .into());
+                        return Err(self.early_close(&name, &closing.kind).expected("PONG: the session lives").into());
                     }
                     Received::TimedOut => {
                         return Err(Stop::broken(Cause::MissingFrame, format!("no PONG came on `{name}`"))
@@ -358,20 +350,6 @@ impl Context<'_> {
 
     /// Awaits the end of a connection.
     pub(super) fn expect_closed(&mut self, step: &ExpectClosed) -> StepResult {
-        let plain;
-        let step = match step {
-            ExpectClosed::Short(session) => {
-                plain = ExpectClosedFields {
-                    session: session.clone(),
-                    after: Vec::new(),
-                    since: None,
-                    within_ms: None,
-                    not_before_ms: None,
-                };
-                &plain
-            }
-            ExpectClosed::Long(fields) => fields,
-        };
         let name = self.name(&step.session)?;
         let since = match &step.since {
             Some(clock) => self.since(clock)?,

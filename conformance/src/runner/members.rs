@@ -19,10 +19,7 @@ impl Context<'_> {
             ))
         })?;
         let member = Member::connect(&url, &room, self.deadline).map_err(|error| {
-            Stop::broken(
-                Cause::MissingFrame,
-                format!("a WebSocket client could not join a room of `{key}`: {error}"),
-            )
+            Stop::broken(Cause::MissingFrame, format!("a WebSocket client could not join a room of `{key}`: {error}"))
         })?;
         self.members.insert(name, member);
         Ok(())
@@ -44,10 +41,8 @@ impl Context<'_> {
                         Stop::broken(Cause::MissingFrame, format!("member `{name}` got nothing more"))
                             .meanwhile(self.arrived())
                     }
-                    Err(error) => {
-                        Stop::broken(Cause::EarlyClose, format!("the connection of member `{name}` ended"))
-                            .actual(error.to_string())
-                    }
+                    Err(error) => Stop::broken(Cause::EarlyClose, format!("the connection of member `{name}` ended"))
+                        .actual(error.to_string()),
                 };
                 return Err(broken.expected(wanted).into());
             }
@@ -91,11 +86,9 @@ impl Context<'_> {
             match self.member(&name)?.next(deadline) {
                 Ok(_) => {}
                 Err(MemberError::TimedOut(_)) => {
-                    return Err(Stop::broken(
-                        Cause::StillOpen,
-                        format!("the connection of member `{name}` lives on"),
-                    )
-                    .into());
+                    return Err(
+                        Stop::broken(Cause::StillOpen, format!("the connection of member `{name}` lives on")).into()
+                    );
                 }
                 Err(_) => return Ok(()),
             }

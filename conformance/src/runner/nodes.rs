@@ -25,10 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A node's process, and how it is driven.
 pub(super) enum Running {
     /// By control lines.
-    Control {
-        process: NodeProcess,
-        client: ControlClient,
-    },
+    Control { process: NodeProcess, client: ControlClient },
     /// Not at all.
     WireOnly(WireOnlyNode),
 }
@@ -138,10 +135,11 @@ impl Context<'_> {
             port: node.address.map(|address| address.port()),
             cookie: node.cookie.clone(),
         };
-        let started = WireOnlyNode::start(&self.environment.run, &start, self.deadline).map_err(|error| match error {
-            StartError::Harness { .. } => Stop::Harness(error.to_string()),
-            error => Stop::Adapter(format!("`{key}` did not start: {error}")),
-        })?;
+        let started =
+            WireOnlyNode::start(&self.environment.run, &start, self.deadline).map_err(|error| match error {
+                StartError::Harness { .. } => Stop::Harness(error.to_string()),
+                error => Stop::Adapter(format!("`{key}` did not start: {error}")),
+            })?;
         let node = self.node_mut(key)?;
         node.name.clone_from(&started.name);
         node.address = Some(started.address);
@@ -154,7 +152,9 @@ impl Context<'_> {
         let key = self.node_key(Some(key))?;
         let running = self.node(&key)?.running()?;
         if let Running::Control { client, .. } = running {
-            client.call("shutdown", json!({}), self.deadline).map_err(|error| super::calls::call_stop(&key, "shutdown", error))?;
+            client
+                .call("shutdown", json!({}), self.deadline)
+                .map_err(|error| super::calls::call_stop(&key, "shutdown", error))?;
         }
         self.end_in_order(&key)?;
         self.node_mut(&key)?.running = None;

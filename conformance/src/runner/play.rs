@@ -148,7 +148,7 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
         context.finish()
     });
     let path = loaded.path.strip_prefix(&environment.root).unwrap_or(&loaded.path).display().to_string();
-    let outcome = match result {
+    match result {
         Ok(()) => Outcome::Pass,
         Err(Stop::Broken(broken)) => {
             let requirement = context
@@ -178,8 +178,7 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
             let at = place.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
             error(environment, case, Blame::Harness, format!("{at}: {message}"), &context)
         }
-    };
-    outcome
+    }
 }
 
 fn error(environment: &Environment, case: &Case, blame: Blame, message: String, context: &Context<'_>) -> Outcome {
@@ -223,7 +222,7 @@ impl Context<'_> {
             Verb::Thaw(node) => self.thaw_node(node),
             Verb::Connect(step) => self.connect(step),
             Verb::Handshake(step) => self.handshake(step),
-            Verb::Join(step) => self.join(step),
+            Verb::Join(step) => self.join(&step.0),
             Verb::MakeDial(step) => self.make_dial(step),
             Verb::Accept(step) => self.accept(&step.0),
             Verb::Send(step) => self.send(step),
@@ -231,8 +230,8 @@ impl Context<'_> {
             Verb::Collect(step) => self.collect(step),
             Verb::Fence(sessions) => self.fence(sessions),
             Verb::Quiet(step) => self.quiet(step),
-            Verb::ExpectClosed(step) => self.expect_closed(step),
-            Verb::CloseConnection(step) => self.close_connection(step),
+            Verb::ExpectClosed(step) => self.expect_closed(&step.0),
+            Verb::CloseConnection(step) => self.close_connection(&step.0),
             Verb::Reading(step) => self.reading(step),
             Verb::AnswerPings(step) => self.answer_pings(step),
             Verb::ExpectPing(step) => self.expect_ping(step),

@@ -1,7 +1,7 @@
 //! Steps that open, authenticate and end connections.
 
-use std::time::{Duration, Instant};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -41,10 +41,8 @@ impl Context<'_> {
     }
 
     fn open(&mut self, node: &str, tls: TlsChoice) -> StepResult<Connection> {
-        let address = self
-            .node(node)?
-            .address
-            .ok_or_else(|| Stop::Harness(format!("`{node}` has not been started")))?;
+        let address =
+            self.node(node)?.address.ok_or_else(|| Stop::Harness(format!("`{node}` has not been started")))?;
         let opened = match versions(tls) {
             None => Connection::dial_tcp(address, self.deadline),
             Some(versions) => {
@@ -122,7 +120,11 @@ impl Context<'_> {
     /// Opens a connection and does the initiator's handshake.
     pub(super) fn join(&mut self, step: &Join) -> StepResult {
         let node = self.node_key(step.to.as_deref())?;
-        let (name, peer) = (self.name(&step.session)?, self.name(&step.peer)?);
+        let peer = self.name(&step.peer)?;
+        let name = match &step.session {
+            Some(session) => self.name(session)?,
+            None => peer.clone(),
+        };
         let creation = match &step.creation {
             Some(creation) => Some(creation.number("creation", self)?),
             None => None,
@@ -252,9 +254,7 @@ impl Context<'_> {
             .expected("the end of the connection")
             .actual(codec::summary(self.schema(), Phase::Handshake, &payload))
             .into()),
-            Next::TimedOut => {
-                Err(Stop::broken(Cause::StillOpen, format!("the node did not close `{name}`")).into())
-            }
+            Next::TimedOut => Err(Stop::broken(Cause::StillOpen, format!("the node did not close `{name}`")).into()),
         }
     }
 
@@ -394,13 +394,9 @@ impl Context<'_> {
 
     /// Ends a connection from the peer's side.
     pub(super) fn close_connection(&mut self, step: &CloseConnection) -> StepResult {
-        let (name, how) = match step {
-            CloseConnection::Short(session) => (session, CloseHow::CloseNotify),
-            CloseConnection::Long(fields) => (&fields.session, fields.how),
-        };
-        let name = self.name(name)?;
+        let name = self.name(&step.session)?;
         let connection = &self.session(&name)?.connection;
-        connection.close(match how {
+        connection.close(match step.how {
             CloseHow::CloseNotify => Close::CloseNotifyThenFin,
             CloseHow::Fin => Close::Fin,
             CloseHow::Reset => Close::Reset,
@@ -438,19 +434,16 @@ impl Context<'_> {
                 return differ("version", format!("{expected:?}"), format!("{:?}", facts.version));
             }
         }
-        if let Some(sni) = &step.sni {
-            if facts.server_name.as_ref() != Some(sni) {
-                return differ("server name", sni.clone(), facts.server_name.unwrap_or_else(|| "none".to_owned()));
-            }
+        if let Some(sni) = &step.sni
+            && facts.server_name.as_ref() != Some(sni)
+        {
+            return differ("server name", sni.clone(), facts.server_name.unwrap_or_else(|| "none".to_owned()));
         }
-        if let Some(asks) = step.asks_client_certificate {
-            if facts.client_certificate_asked != asks {
-                return differ(
-                    "request for a client certificate",
-                    asks.to_string(),
-                    facts.client_certificate_asked.to_string(),
-                );
-            }
+        if let Some(asks) = step.asks_client_certificate
+            && facts.client_certificate_asked != asks
+        {
+            let asked = facts.client_certificate_asked;
+            return differ("request for a client certificate", asks.to_string(), asked.to_string());
         }
         if step.self_signed.is_none() && step.common_name.is_none() && step.key.is_none() {
             return Ok(());

@@ -165,7 +165,12 @@ impl CodecUnderTest for Asked<'_> {
     fn frames(&mut self, phase: Phase, stream: &[u8]) -> Result<(Vec<Vec<u8>>, StreamEnd), Fault> {
         let params = json!({"phase": phase_name(phase), "bytes": hex::encode(stream)});
         let result = self.result("codec.frames", params)?;
-        let frames = result["frames"].as_array().into_iter().flatten().map(|frame| bytes(Some(frame))).collect::<Result<_, _>>()?;
+        let frames = result["frames"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|frame| bytes(Some(frame)))
+            .collect::<Result<_, _>>()?;
         let end = serde_json::from_value(result["end"].clone()).map_err(|error| Fault::Refused(error.to_string()))?;
         Ok((frames, end))
     }

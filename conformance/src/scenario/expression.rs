@@ -8,8 +8,8 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::codec;
@@ -122,12 +122,7 @@ impl Expression {
         Ok(match self {
             Self::Literal(value) => value.clone(),
             Self::Text(text) => interpolate(text, scope)?,
-            Self::List(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|item| item.evaluate(scope))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Self::List(items) => Value::Array(items.iter().map(|item| item.evaluate(scope)).collect::<Result<_, _>>()?),
             Self::Map(entries) => Value::Object(
                 entries
                     .iter()
@@ -157,9 +152,7 @@ impl Expression {
     /// As [`Self::evaluate`]; also when it is no such number.
     pub fn number(&self, what: &str, scope: &dyn Scope) -> Result<u64, EvaluationError> {
         let value = self.evaluate(scope)?;
-        value
-            .as_u64()
-            .ok_or_else(|| wrong_type(what, "a whole number", &value))
+        value.as_u64().ok_or_else(|| wrong_type(what, "a whole number", &value))
     }
 
     /// The value as bytes, written in hex.
@@ -168,10 +161,7 @@ impl Expression {
     /// As [`Self::evaluate`]; also when it is not hex.
     pub fn bytes(&self, what: &str, scope: &dyn Scope) -> Result<Vec<u8>, EvaluationError> {
         let value = self.evaluate(scope)?;
-        value
-            .as_str()
-            .and_then(|text| hex::decode(text).ok())
-            .ok_or_else(|| wrong_type(what, "hex", &value))
+        value.as_str().and_then(|text| hex::decode(text).ok()).ok_or_else(|| wrong_type(what, "hex", &value))
     }
 
     /// The value as a cookie: a text stands for its UTF-8 bytes, `{$bytes: hex}` for any.
@@ -210,11 +200,7 @@ fn cookie_bytes(value: &Value) -> Option<Vec<u8>> {
 }
 
 fn wrong_type(what: &str, needs: &'static str, given: &Value) -> EvaluationError {
-    EvaluationError::Type {
-        what: what.to_owned(),
-        needs,
-        given: shortened(given),
-    }
+    EvaluationError::Type { what: what.to_owned(), needs, given: shortened(given) }
 }
 
 /// JSON for a message to a person: cut where it grows long.
@@ -260,11 +246,7 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 fn interpolate(text: &str, scope: &dyn Scope) -> Result<Value, EvaluationError> {
-    let find = |path: &str| {
-        scope
-            .lookup(path)
-            .ok_or_else(|| EvaluationError::Unknown(path.to_owned()))
-    };
+    let find = |path: &str| scope.lookup(path).ok_or_else(|| EvaluationError::Unknown(path.to_owned()));
     let parts: Vec<_> = Parts(text).collect();
     if let [Part::Path(path)] = parts.as_slice() {
         return find(path);
@@ -294,11 +276,7 @@ pub struct Binding<'a> {
 
 impl Scope for Binding<'_> {
     fn lookup(&self, path: &str) -> Option<Value> {
-        if path == self.name {
-            Some(self.value.clone())
-        } else {
-            self.outer.lookup(path)
-        }
+        if path == self.name { Some(self.value.clone()) } else { self.outer.lookup(path) }
     }
 }
 
@@ -321,13 +299,7 @@ fn list(argument: &Expression, scope: &dyn Scope) -> Result<Value, EvaluationErr
     };
     let (from, to) = (from.number("range", scope)?, to.number("range", scope)?);
     (from..=to)
-        .map(|value| {
-            of.evaluate(&Binding {
-                name: each,
-                value: value.into(),
-                outer: scope,
-            })
-        })
+        .map(|value| of.evaluate(&Binding { name: each, value: value.into(), outer: scope }))
         .collect::<Result<Vec<_>, _>>()
         .map(Value::Array)
 }
@@ -351,10 +323,9 @@ fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> 
         Function::Zeros => size(&argument).map(|n| hex_value(&vec![0; n])),
         Function::Random => size(&argument).map(|n| hex_value(&random_bytes(n))),
         Function::HexOf => argument.as_str().map(|text| hex_value(text.as_bytes())),
-        Function::Bytes => argument
-            .as_str()
-            .filter(|text| hex::decode(text).is_ok())
-            .map(|text| serde_json::json!({ "$bytes": text })),
+        Function::Bytes => {
+            argument.as_str().filter(|text| hex::decode(text).is_ok()).map(|text| serde_json::json!({ "$bytes": text }))
+        }
         Function::Concat => argument.as_array().and_then(|parts| {
             let texts: Option<Vec<&str>> = parts.iter().map(Value::as_str).collect();
             texts.map(|texts| Value::String(texts.concat()))
@@ -362,17 +333,10 @@ fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> 
         Function::Proof => proof(&argument),
         Function::List => None,
         Function::Sum => argument.as_array().and_then(|terms| {
-            terms
-                .iter()
-                .try_fold(0_u64, |sum, term| sum.checked_add(term.as_u64()?))
-                .map(Value::from)
+            terms.iter().try_fold(0_u64, |sum, term| sum.checked_add(term.as_u64()?)).map(Value::from)
         }),
         Function::Difference => match argument.as_array().map(Vec::as_slice) {
-            Some([a, b]) => a
-                .as_u64()
-                .zip(b.as_u64())
-                .and_then(|(a, b)| a.checked_sub(b))
-                .map(Value::from),
+            Some([a, b]) => a.as_u64().zip(b.as_u64()).and_then(|(a, b)| a.checked_sub(b)).map(Value::from),
             _ => None,
         },
         Function::Slice => slice(&argument),
@@ -382,11 +346,7 @@ fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> 
             _ => None,
         },
     };
-    result.ok_or_else(|| EvaluationError::Argument {
-        function: function.key(),
-        needs,
-        given: shortened(&argument),
-    })
+    result.ok_or_else(|| EvaluationError::Argument { function: function.key(), needs, given: shortened(&argument) })
 }
 
 fn hex_value(bytes: &[u8]) -> Value {
@@ -395,10 +355,7 @@ fn hex_value(bytes: &[u8]) -> Value {
 
 /// Sizes in scenarios are bounded: 64 MiB is four times the largest frame.
 fn size(argument: &Value) -> Option<usize> {
-    argument
-        .as_u64()
-        .and_then(|n| usize::try_from(n).ok())
-        .filter(|n| *n <= 64 << 20)
+    argument.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= 64 << 20)
 }
 
 fn repeat(argument: &Value) -> Option<String> {
@@ -491,12 +448,8 @@ impl<'de> Visitor<'de> for ExpressionVisitor {
 }
 
 /// Reads the argument of the function with this key, which is the map's only one.
-pub(super) fn function<'de, A: MapAccess<'de>>(
-    key: &str,
-    map: &mut A,
-) -> Result<Expression, A::Error> {
-    let function =
-        Function::by_key(key).ok_or_else(|| de::Error::unknown_field(key, FUNCTIONS))?;
+pub(super) fn function<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Expression, A::Error> {
+    let function = Function::by_key(key).ok_or_else(|| de::Error::unknown_field(key, FUNCTIONS))?;
     let argument = map.next_value()?;
     alone(key, map)?;
     Ok(Expression::Function(function, Box::new(argument)))
@@ -506,9 +459,7 @@ pub(super) fn function<'de, A: MapAccess<'de>>(
 pub(super) fn alone<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<(), A::Error> {
     match map.next_key::<String>()? {
         None => Ok(()),
-        Some(other) => Err(de::Error::custom(format_args!(
-            "`{key}` stands alone in its map, not beside `{other}`"
-        ))),
+        Some(other) => Err(de::Error::custom(format_args!("`{key}` stands alone in its map, not beside `{other}`"))),
     }
 }
 
@@ -542,9 +493,7 @@ mod tests {
     }
 
     fn evaluate(yaml: &str) -> Result<Value, EvaluationError> {
-        serde_yaml::from_str::<Expression>(yaml)
-            .unwrap()
-            .evaluate(&Fixed)
+        serde_yaml::from_str::<Expression>(yaml).unwrap().evaluate(&Fixed)
     }
 
     #[test]
@@ -555,10 +504,7 @@ mod tests {
 
     #[test]
     fn an_unknown_path_is_named() {
-        assert_eq!(
-            evaluate("a ${nope} b"),
-            Err(EvaluationError::Unknown("nope".to_owned()))
-        );
+        assert_eq!(evaluate("a ${nope} b"), Err(EvaluationError::Unknown("nope".to_owned())));
     }
 
     #[test]

@@ -56,17 +56,11 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         message: format!("cannot be read: {error}"),
     })?;
     let name = |path: Option<&Path>| {
-        path.and_then(Path::file_name)
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+        path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
     let family = name(path.parent());
     let slug = name(Some(&path.with_extension("")));
-    let scenario = parse(&text).map_err(|(place, message)| LoadError {
-        path: path.to_owned(),
-        place,
-        message,
-    })?;
+    let scenario = parse(&text).map_err(|(place, message)| LoadError { path: path.to_owned(), place, message })?;
     Ok(Loaded {
         id: format!("{family}/{slug}"),
         family,
@@ -83,8 +77,7 @@ fn parse(text: &str) -> Result<Scenario, Wrong> {
         let place = error.location().map(|place| (place.line(), place.column()));
         (place, with_hint(&without_place(&error.to_string())))
     })?;
-    let tree: Value =
-        serde_yaml::from_str(text).map_err(|error| (None, error.to_string()))?;
+    let tree: Value = serde_yaml::from_str(text).map_err(|error| (None, error.to_string()))?;
     check_names(text, &scenario, &tree)?;
     check_rows(text, &scenario)?;
     Ok(scenario)
@@ -101,16 +94,13 @@ fn without_place(message: &str) -> String {
 /// Adds "did you mean" to serde's message about an unknown key.
 pub(crate) fn with_hint(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let Some(wrong) = quoted
-        .next()
-        .filter(|_| message.contains("unknown field") || message.contains("unknown variant"))
+    let Some(wrong) =
+        quoted.next().filter(|_| message.contains("unknown field") || message.contains("unknown variant"))
     else {
         return message.to_owned();
     };
     let mut known: Vec<&str> = quoted.collect();
-    known.sort_by(|a, b| {
-        strsim::jaro_winkler(b, wrong).total_cmp(&strsim::jaro_winkler(a, wrong))
-    });
+    known.sort_by(|a, b| strsim::jaro_winkler(b, wrong).total_cmp(&strsim::jaro_winkler(a, wrong)));
     match known.first() {
         Some(best) if strsim::jaro_winkler(best, wrong) > 0.75 => {
             format!("unknown key `{wrong}`; did you mean `{best}`?")
@@ -131,9 +121,8 @@ fn check_names(text: &str, scenario: &Scenario, tree: &Value) -> Result<(), Wron
     collect_names(tree, &mut given, &mut used);
     for head in used {
         if !given.contains(&head) {
-            let best = given
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(a, &head).total_cmp(&strsim::jaro_winkler(b, &head)));
+            let best =
+                given.iter().max_by(|a, b| strsim::jaro_winkler(a, &head).total_cmp(&strsim::jaro_winkler(b, &head)));
             let hint = best.map_or_else(String::new, |best| format!("; did you mean `${{{best}}}`?"));
             return Err((
                 place_of(text, &format!("${{{head}")),
@@ -148,10 +137,7 @@ fn collect_names(tree: &Value, given: &mut BTreeSet<String>, used: &mut Vec<Stri
     match tree {
         Value::String(text) => {
             for part in text.split("${").skip(1) {
-                let head: String = part
-                    .chars()
-                    .take_while(|c| !matches!(c, '}' | '.' | '['))
-                    .collect();
+                let head: String = part.chars().take_while(|c| !matches!(c, '}' | '.' | '[')).collect();
                 used.push(head);
             }
         }
@@ -163,10 +149,7 @@ fn collect_names(tree: &Value, given: &mut BTreeSet<String>, used: &mut Vec<Stri
         Value::Mapping(entries) => {
             for (key, value) in entries {
                 match (key.as_str(), value) {
-                    (
-                        Some("$capture" | "each" | "note" | "clock" | "session" | "name"),
-                        Value::String(name),
-                    ) => {
+                    (Some("$capture" | "each" | "note" | "clock" | "session" | "name"), Value::String(name)) => {
                         given.insert(name.clone());
                     }
                     (Some("let"), Value::Mapping(names)) => {
@@ -192,10 +175,7 @@ fn check_rows(text: &str, scenario: &Scenario) -> Result<(), Wrong> {
         }
     }
     if scenario.requirements.is_empty() {
-        return Err((
-            place_of(text, "requirements"),
-            "a scenario judges at least one requirement".to_owned(),
-        ));
+        return Err((place_of(text, "requirements"), "a scenario judges at least one requirement".to_owned()));
     }
     if scenario.steps.is_empty() {
         return Err((place_of(text, "steps"), "a scenario has steps".to_owned()));
@@ -256,8 +236,7 @@ mod tests {
 
     #[test]
     fn a_key_that_stands_twice_is_an_error() {
-        let (_, message) =
-            parse(&GOOD.replace("message: PING\n", "message: PING\n      message: PONG\n")).unwrap_err();
+        let (_, message) = parse(&GOOD.replace("message: PING\n", "message: PING\n      message: PONG\n")).unwrap_err();
         assert!(message.contains("duplicate"), "{message}");
     }
 

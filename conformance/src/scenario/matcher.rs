@@ -8,13 +8,11 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::expression::{
-    self, EvaluationError, Expression, FUNCTIONS, Function, Scope, shortened,
-};
+use super::expression::{self, EvaluationError, Expression, FUNCTIONS, Function, Scope, shortened};
 
 /// What a value has to be.
 #[derive(Debug, Clone)]
@@ -50,8 +48,17 @@ pub enum Matcher {
 }
 
 const OPERATORS: &[&str] = &[
-    "$any", "$capture", "$not", "$one_of", "$all", "$set", "$contains", "$excludes", "$length",
-    "$between", "$distinct",
+    "$any",
+    "$capture",
+    "$not",
+    "$one_of",
+    "$all",
+    "$set",
+    "$contains",
+    "$excludes",
+    "$length",
+    "$between",
+    "$distinct",
 ];
 
 /// Where and how a value differs from what it has to be.
@@ -88,12 +95,7 @@ impl Matcher {
     ///
     /// # Errors
     /// Returns the first difference, or what the scenario got wrong.
-    pub fn check(
-        &self,
-        actual: &Value,
-        scope: &dyn Scope,
-        captures: &mut Captures,
-    ) -> Result<(), MatchError> {
+    pub fn check(&self, actual: &Value, scope: &dyn Scope, captures: &mut Captures) -> Result<(), MatchError> {
         self.check_at("", actual, scope, captures)
     }
 
@@ -105,18 +107,12 @@ impl Matcher {
         captures: &mut Captures,
     ) -> Result<(), MatchError> {
         let differ = |expected: String| {
-            Err(MatchError::Mismatch(Mismatch {
-                path: path.to_owned(),
-                expected,
-                actual: shortened(actual),
-            }))
+            Err(MatchError::Mismatch(Mismatch { path: path.to_owned(), expected, actual: shortened(actual) }))
         };
-        let mut matches = |matcher: &Self, value: &Value| {
-            match matcher.check_at(path, value, scope, captures) {
-                Ok(()) => Ok(true),
-                Err(MatchError::Mismatch(_)) => Ok(false),
-                Err(error) => Err(error),
-            }
+        let mut matches = |matcher: &Self, value: &Value| match matcher.check_at(path, value, scope, captures) {
+            Ok(()) => Ok(true),
+            Err(MatchError::Mismatch(_)) => Ok(false),
+            Err(error) => Err(error),
         };
         match self {
             Self::Any => Ok(()),
@@ -126,11 +122,7 @@ impl Matcher {
             }
             Self::Equal(expression) => {
                 let expected = expression.evaluate(scope)?;
-                if equal(&expected, actual) {
-                    Ok(())
-                } else {
-                    differ(shortened(&expected))
-                }
+                if equal(&expected, actual) { Ok(()) } else { differ(shortened(&expected)) }
             }
             Self::Object(entries) => {
                 let Some(object) = actual.as_object() else {
@@ -262,21 +254,15 @@ impl Matcher {
             Self::Contains(matchers) => format!("a list containing {}", all(matchers, " and ")?),
             Self::Excludes(matchers) => format!("a list without {}", all(matchers, " and ")?),
             Self::Length(matcher) => format!("a length of {}", matcher.describe(scope)?),
-            Self::Between(from, to) => format!(
-                "from {} to {}",
-                shortened(&from.evaluate(scope)?),
-                shortened(&to.evaluate(scope)?)
-            ),
+            Self::Between(from, to) => {
+                format!("from {} to {}", shortened(&from.evaluate(scope)?), shortened(&to.evaluate(scope)?))
+            }
             Self::Distinct => "a list in which nothing stands twice".to_owned(),
         })
     }
 
     /// Calls `visit` with each expression in this matcher, and `captured` with each name it gives.
-    pub fn walk(
-        &self,
-        visit: &mut dyn FnMut(&Expression),
-        captured: &mut dyn FnMut(&str),
-    ) {
+    pub fn walk(&self, visit: &mut dyn FnMut(&Expression), captured: &mut dyn FnMut(&str)) {
         match self {
             Self::Any | Self::Distinct => {}
             Self::Capture(name) => captured(name),
@@ -323,10 +309,8 @@ fn all_distinct(values: &[Value]) -> bool {
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(entries) => {
-            let mut texts: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| format!("{key}:{}", canonical(value)))
-                .collect();
+            let mut texts: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{key}:{}", canonical(value))).collect();
             texts.sort_unstable();
             format!("{{{}}}", texts.join(","))
         }
@@ -339,11 +323,7 @@ fn canonical(value: &Value) -> String {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 impl<'de> Deserialize<'de> for Matcher {
@@ -435,9 +415,7 @@ fn operator<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Matcher, A
         }
         _ => {
             let known = [OPERATORS, FUNCTIONS].concat().join("`, `");
-            return Err(de::Error::custom(format_args!(
-                "unknown field `{key}`, expected one of `{known}`"
-            )));
+            return Err(de::Error::custom(format_args!("unknown field `{key}`, expected one of `{known}`")));
         }
     })
 }
@@ -471,10 +449,7 @@ mod tests {
 
     fn check(yaml: &str, actual: &Value) -> Result<Captures, MatchError> {
         let mut captures = Captures::new();
-        serde_yaml::from_str::<Matcher>(yaml)
-            .unwrap()
-            .check(actual, &Nothing, &mut captures)
-            .map(|()| captures)
+        serde_yaml::from_str::<Matcher>(yaml).unwrap().check(actual, &Nothing, &mut captures).map(|()| captures)
     }
 
     #[test]

@@ -134,9 +134,7 @@ impl Timers {
     #[must_use]
     pub fn or(self, fallback: Self) -> Self {
         Self {
-            heartbeat_interval_ms: self
-                .heartbeat_interval_ms
-                .or(fallback.heartbeat_interval_ms),
+            heartbeat_interval_ms: self.heartbeat_interval_ms.or(fallback.heartbeat_interval_ms),
             heartbeat_timeout_ms: self.heartbeat_timeout_ms.or(fallback.heartbeat_timeout_ms),
             handshake_timeout_ms: self.handshake_timeout_ms.or(fallback.handshake_timeout_ms),
         }

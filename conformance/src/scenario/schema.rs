@@ -10,20 +10,10 @@ use super::Scenario;
 #[must_use]
 pub fn scenario_schema() -> Value {
     let mut schema = schemars::schema_for!(Scenario).to_value();
-    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
-        if let Some(alternatives) = definitions
-            .get_mut("Step")
-            .and_then(|step| step.get_mut("oneOf"))
-            .and_then(Value::as_array_mut)
-        {
-            for alternative in alternatives {
-                if let Some(properties) = alternative
-                    .get_mut("properties")
-                    .and_then(Value::as_object_mut)
-                {
-                    properties.insert("cite".to_owned(), json!({"type": "string"}));
-                }
-            }
+    let verbs = schema.pointer_mut("/$defs/Step/oneOf").and_then(Value::as_array_mut);
+    for verb in verbs.into_iter().flatten() {
+        if let Some(properties) = verb.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("cite".to_owned(), json!({"type": "string"}));
         }
     }
     schema

@@ -2,9 +2,11 @@
 //!
 //! `#[serde(untagged)]` would do it too, but then a wrong key is reported as "did not match any variant", without its place.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -17,22 +19,38 @@ pub(super) type Never<T> = fn(NoMap) -> T;
 #[serde(deny_unknown_fields)]
 pub(super) struct NoMap {}
 
-/// A text, or a map read as `L`.
-pub(super) fn text_or_map<'de, D, T, L>(
-    deserializer: D,
-    short: impl FnOnce(String) -> T,
-    long: fn(L) -> T,
-) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    L: Deserialize<'de>,
-{
-    deserializer.deserialize_any(Forms {
-        text: short,
-        list: None::<fn(Vec<String>) -> T>,
-        map: Some(long),
-        result: PhantomData,
-    })
+/// Has a short form: a text that stands for the one field that has no default.
+pub trait ShortForm {
+    /// What a plain text means.
+    fn short(text: String) -> Self;
+}
+
+/// A value that may stand in a file in its short form.
+#[derive(Debug, Clone)]
+pub struct OrShort<T>(pub T);
+
+impl<'de, T: ShortForm + Deserialize<'de>> Deserialize<'de> for OrShort<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_any(Forms {
+                text: T::short,
+                list: None::<fn(Vec<String>) -> T>,
+                map: Some((|long| long) as fn(T) -> T),
+                result: PhantomData,
+            })
+            .map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrShort<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrShort", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let long = generator.subschema_for::<T>();
+        schemars::json_schema!({"anyOf": [{"type": "string"}, long]})
+    }
 }
 
 /// A text, a list of texts, or (where there is one) a map read as `L`.
@@ -46,12 +64,7 @@ where
     D: Deserializer<'de>,
     L: Deserialize<'de>,
 {
-    deserializer.deserialize_any(Forms {
-        text,
-        list: Some(list),
-        map,
-        result: PhantomData,
-    })
+    deserializer.deserialize_any(Forms { text, list: Some(list), map, result: PhantomData })
 }
 
 struct Forms<T, F, G, L> {

@@ -4,10 +4,11 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::{Expression, Matcher, short};
+use super::short::{self, OrShort, ShortForm};
+use super::{Expression, Matcher};
 
 /// One step: a verb, and the requirement that is blamed when it fails, if it is not the scenario's first.
 #[derive(Debug, Clone)]
@@ -63,13 +64,13 @@ verbs! {
     /// Does the initiator's part of the handshake on an open connection.
     "handshake" => Handshake(Handshake),
     /// Opens a connection and does the initiator's handshake: afterwards the session is live at the node.
-    "join" => Join(Join),
+    "join" => Join(OrShort<Join>),
     /// Makes a node dial a peer: by `node.connect`, or by a PEER_LIST where the node has no adapter.
     "make_dial" => MakeDial(MakeDial),
     /// Awaits a node's dial and does the acceptor's part.
-    "accept" => Accept(AcceptStep),
+    "accept" => Accept(OrShort<Accept>),
     /// Sends frames or bytes.
-    "send" => Send(Send),
+    "send" => Send(Box<Send>),
     /// Awaits the next frame of a session, or several in any order.
     "expect" => Expect(Expect),
     /// Awaits frames of one list message until its entries are complete.
@@ -79,9 +80,9 @@ verbs! {
     /// Fences each session, in order, and fails on any frame that has come and was not expected.
     "quiet" => Quiet(Quiet),
     /// Awaits the end of a connection by the node.
-    "expect_closed" => ExpectClosed(ExpectClosed),
+    "expect_closed" => ExpectClosed(OrShort<ExpectClosed>),
     /// Ends a connection from the peer's side.
-    "close" => CloseConnection(CloseConnection),
+    "close" => CloseConnection(OrShort<CloseConnection>),
     /// Stops or resumes the reading of a connection's bytes.
     "reading" => Reading(Reading),
     /// Says whether the harness answers the node's PINGs by itself.
@@ -173,10 +174,7 @@ impl<'de> Deserialize<'de> for Step {
                             first.name()
                         )));
                     }
-                    verb = Some(
-                        Verb::read(&key, &mut map)?
-                            .ok_or_else(|| de::Error::unknown_field(&key, VERBS))?,
-                    );
+                    verb = Some(Verb::read(&key, &mut map)?.ok_or_else(|| de::Error::unknown_field(&key, VERBS))?);
                 }
                 let verb = verb.ok_or_else(|| de::Error::custom("a step needs a verb"))?;
                 Ok(Step { verb, cite })
@@ -296,86 +294,35 @@ pub enum Opening {
     Expect,
 }
 
-/// See [`Verb::Join`]. A plain string is the peer, and the session has its name.
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(with = "JoinForm")]
+/// See [`Verb::Join`]. A plain text is the peer.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Join {
     /// Whose name, creation and cookie are used.
     pub peer: String,
-    /// The session's name in later steps.
-    pub session: String,
+    /// The session's name in later steps; the peer's unless said otherwise.
+    #[serde(default)]
+    pub session: Option<String>,
     /// The node; the scenario's only one unless said otherwise.
+    #[serde(default)]
     pub to: Option<String>,
     /// The creation announced, where it is not the peer's.
+    #[serde(default)]
     pub creation: Option<Expression>,
     /// TLS versions offered.
+    #[serde(default)]
     pub tls: TlsChoice,
     /// What to do with the session's first frames.
+    #[serde(default)]
     pub opening: Opening,
-    /// Tries again for up to 1 s when refused: the node may not have noticed the end of the last session yet.
+    /// Tries again for a while when refused: the node may not have noticed the end of the last session yet.
+    #[serde(default)]
     pub again: bool,
 }
 
-/// The two forms of [`Join`] in a file.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[expect(dead_code, reason = "describes the file format to schemars")]
-enum JoinForm {
-    Short(String),
-    Long(JoinFields),
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct JoinFields {
-    /// Whose name, creation and cookie are used.
-    peer: String,
-    /// The session's name in later steps; the peer's unless said otherwise.
-    #[serde(default)]
-    session: Option<String>,
-    /// The node; the scenario's only one unless said otherwise.
-    #[serde(default)]
-    to: Option<String>,
-    /// The creation announced, where it is not the peer's.
-    #[serde(default)]
-    creation: Option<Expression>,
-    /// TLS versions offered.
-    #[serde(default)]
-    tls: TlsChoice,
-    /// What to do with the session's first frames.
-    #[serde(default)]
-    opening: Opening,
-    /// Tries again for up to 1 s when refused.
-    #[serde(default)]
-    again: bool,
-}
-
-impl From<JoinFields> for Join {
-    fn from(fields: JoinFields) -> Self {
-        Self {
-            session: fields.session.unwrap_or_else(|| fields.peer.clone()),
-            peer: fields.peer,
-            to: fields.to,
-            creation: fields.creation,
-            tls: fields.tls,
-            opening: fields.opening,
-            again: fields.again,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Join {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let short = |peer: String| Self {
-            session: peer.clone(),
-            peer,
-            to: None,
-            creation: None,
-            tls: TlsChoice::Any,
-            opening: Opening::Skip,
-            again: false,
-        };
-        short::text_or_map(deserializer, short, Self::from as fn(JoinFields) -> Self)
+impl ShortForm for Join {
+    fn short(peer: String) -> Self {
+        Self { peer, ..Self::default() }
     }
 }
 
@@ -408,29 +355,7 @@ pub enum CertificateChoice {
     ForeignKey,
 }
 
-/// See [`Verb::Accept`]. A plain string is the peer.
-#[derive(Debug, Clone)]
-pub struct AcceptStep(pub Accept);
-
-impl<'de> Deserialize<'de> for AcceptStep {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let short = |peer| Self(Accept { peer, ..Accept::default() });
-        short::text_or_map(deserializer, short, Self as fn(Accept) -> Self)
-    }
-}
-
-impl JsonSchema for AcceptStep {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "AcceptStep".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let long = generator.subschema_for::<Accept>();
-        schemars::json_schema!({"anyOf": [{"type": "string"}, long]})
-    }
-}
-
-/// The long form of [`AcceptStep`].
+/// See [`Verb::Accept`]. A plain text is the peer.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accept {
@@ -460,6 +385,12 @@ pub struct Accept {
     /// What to do with the session's first frames.
     #[serde(default)]
     pub opening: Opening,
+}
+
+impl ShortForm for Accept {
+    fn short(peer: String) -> Self {
+        Self { peer, ..Self::default() }
+    }
 }
 
 /// See [`Verb::Send`]. Exactly one of `message`, `payload`, `raw`, `announce` and `frames` says what.
@@ -671,26 +602,10 @@ pub struct QuietOnly {
     pub of: Vec<String>,
 }
 
-/// See [`Verb::ExpectClosed`]. A plain string is the session.
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged)]
-pub enum ExpectClosed {
-    /// Closed, and nothing sent before.
-    Short(String),
-    /// With conditions.
-    Long(ExpectClosedFields),
-}
-
-impl<'de> Deserialize<'de> for ExpectClosed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short::text_or_map(deserializer, Self::Short, Self::Long as fn(ExpectClosedFields) -> Self)
-    }
-}
-
-/// The long form of [`ExpectClosed`].
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// See [`Verb::ExpectClosed`]. A plain text is the connection, which has to end with nothing sent before.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ExpectClosedFields {
+pub struct ExpectClosed {
     /// The connection.
     pub session: String,
     /// Messages that may come before the end.
@@ -707,6 +622,12 @@ pub struct ExpectClosedFields {
     pub not_before_ms: Option<Expression>,
 }
 
+impl ShortForm for ExpectClosed {
+    fn short(session: String) -> Self {
+        Self { session, ..Self::default() }
+    }
+}
+
 /// How a peer ends its connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -720,30 +641,21 @@ pub enum CloseHow {
     Reset,
 }
 
-/// See [`Verb::CloseConnection`].
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged)]
-pub enum CloseConnection {
-    /// With close_notify.
-    Short(String),
-    /// In the way said.
-    Long(CloseFields),
-}
-
-impl<'de> Deserialize<'de> for CloseConnection {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short::text_or_map(deserializer, Self::Short, Self::Long as fn(CloseFields) -> Self)
-    }
-}
-
-/// The long form of [`CloseConnection`].
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// See [`Verb::CloseConnection`]. A plain text is the connection, which is ended with close_notify.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CloseFields {
+pub struct CloseConnection {
     /// The connection.
     pub session: String,
     /// In which way.
+    #[serde(default)]
     pub how: CloseHow,
+}
+
+impl ShortForm for CloseConnection {
+    fn short(session: String) -> Self {
+        Self { session, ..Self::default() }
+    }
 }
 
 /// See [`Verb::Reading`].
