@@ -14,8 +14,8 @@ use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
 use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
-use super::nodes::Running;
-use super::play::Environment;
+use super::environment::Environment;
+use super::running::Running;
 use super::stop::{StepResult, Stop};
 
 /// The cookie of a cluster whose scenario names none.

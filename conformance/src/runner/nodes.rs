@@ -7,45 +7,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{
-    CallError, ControlClient, NodeProcess, StartError, StoppedBy, WireOnlyNode, WireOnlyStart, fixed_port,
-};
+use crate::cluster::{CallError, StartError, StoppedBy, WireOnlyNode, WireOnlyStart, fixed_port};
 use crate::peer::Close;
 use crate::results::Cause;
 use crate::scenario::{Step, Timers, Verb};
 
 use super::context::{Context, loopback};
+use super::running::Running;
 use super::stop::{Broken, StepResult, Stop};
 
 /// Two starts of one node lie so far apart that its creation has to differ (HS-22 speaks of 1 to 254 seconds).
 const BETWEEN_STARTS: Duration = Duration::from_millis(1_100);
 /// How long a node may take to stop in good order.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// A node's process, and how it is driven.
-pub(super) enum Running {
-    /// By control lines.
-    Control { process: NodeProcess, client: ControlClient },
-    /// Not at all.
-    WireOnly(WireOnlyNode),
-}
-
-impl Running {
-    pub(super) fn process(&self) -> &NodeProcess {
-        match self {
-            Self::Control { process, .. } => process,
-            Self::WireOnly(node) => &node.process,
-        }
-    }
-
-    /// The control client; a wire-only node has none, and no case that needs one is played against it.
-    pub(super) fn client(&self) -> StepResult<&ControlClient> {
-        match self {
-            Self::Control { client, .. } => Ok(client),
-            Self::WireOnly(_) => Err(Stop::Harness("a wire-only node cannot be asked anything".to_owned())),
-        }
-    }
-}
 
 impl Context<'_> {
     /// Starts a node: its process, and the node in it.

@@ -1,90 +1,17 @@
 //! Plays one case from the start of its nodes to its verdict.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::case::{Case, Kind};
-use crate::cluster::{CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
-use crate::requirement::Spec;
 use crate::results::{Blame, CaseResult, Failure, Outcome, Problem};
 use crate::scenario::load::Loaded;
 use crate::scenario::model::StartWhen;
-use crate::scenario::{Scenario, Step, Timers, Verb};
-use crate::schema::Schema;
+use crate::scenario::{Step, Verb};
 
 use super::context::Context;
+use super::environment::Environment;
 use super::stop::{Broken, StepResult, Stop};
-use super::vector::CodecPool;
-
-/// Milliseconds that a case may take where its scenario says nothing.
-const DEADLINE_MS: u64 = 20_000;
-
-/// How many times over a case may await one of its timers; matters only for nodes whose timers cannot be set.
-const MANY_TIMES: u64 = 8;
-
-/// What all cases of a run have in common.
-#[derive(Debug)]
-pub struct Environment {
-    /// The spec's requirements.
-    pub spec: Spec,
-    /// The spec's message layouts.
-    pub schema: Schema,
-    /// The implementation under test.
-    pub manifest: Manifest,
-    /// Starts one of its nodes; the manifest's command, or that of a node with a planted fault.
-    pub run: CommandLine,
-    /// Its processes that answer for their codec.
-    pub codecs: CodecPool,
-    /// What it can do: `control` and what `initialize` told.
-    pub capabilities: Vec<String>,
-    /// The folder that paths in reports are relative to.
-    pub root: PathBuf,
-    /// The beginning of the command that repeats a case.
-    pub repeat: String,
-    /// Factor for the deadlines of cases: below 1 where failures are expected and waiting for them is waste.
-    pub patience: f64,
-}
-
-impl Environment {
-    /// Whether there is an adapter, or only a port.
-    #[must_use]
-    pub fn has_control(&self) -> bool {
-        self.manifest.mode == Mode::Control
-    }
-
-    pub(super) fn manifest_timers(&self) -> Timers {
-        let ms = |time: Duration| u64::try_from(time.as_millis()).ok();
-        Timers {
-            heartbeat_interval_ms: ms(self.manifest.timers.heartbeat_interval),
-            heartbeat_timeout_ms: ms(self.manifest.timers.heartbeat_timeout),
-            handshake_timeout_ms: ms(self.manifest.timers.handshake_timeout),
-        }
-    }
-
-    /// Starts a process that is driven by control lines.
-    pub(super) fn launch(&self) -> StepResult<(NodeProcess, ControlClient)> {
-        let process =
-            NodeProcess::spawn(&self.run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
-        let client = ControlClient::attach(&process)
-            .ok_or_else(|| Stop::Harness("no thread could be started to listen to a node".to_owned()))?;
-        Ok((process, client))
-    }
-
-    /// How long a case may take. A node whose timers cannot be set is waited for at its own pace.
-    pub(super) fn deadline(&self, scenario: &Scenario, timers: Timers) -> Duration {
-        let declared = scenario.timers;
-        let longer = |actual: Option<u64>, asked: Option<u64>| match (actual, asked) {
-            (Some(actual), Some(asked)) => actual.saturating_sub(asked) * MANY_TIMES,
-            _ => 0,
-        };
-        let extra = longer(timers.heartbeat_interval_ms, declared.heartbeat_interval_ms)
-            + longer(timers.heartbeat_timeout_ms, declared.heartbeat_timeout_ms)
-            + longer(timers.handshake_timeout_ms, declared.handshake_timeout_ms);
-        let base = Duration::from_millis(scenario.deadline_ms.unwrap_or(DEADLINE_MS));
-        base.mul_f64(self.patience) + Duration::from_millis(extra)
-    }
-}
 
 /// Plays a case.
 #[must_use]
@@ -121,15 +48,10 @@ fn guarded(environment: &Environment, case: &Case, run: impl FnOnce() -> Outcome
                 blame: Blame::Harness,
                 message: format!("the harness panicked: {message}; please report it"),
                 logs: Vec::new(),
-                repeat: repeat(environment, case),
+                repeat: environment.repeat_of(case),
             }),
         }
     })
-}
-
-/// The command that repeats just this case.
-pub(super) fn repeat(environment: &Environment, case: &Case) -> String {
-    format!("{} '{}'", environment.repeat, case.id)
 }
 
 fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option<usize>) -> Outcome {
@@ -169,7 +91,7 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
                     meanwhile,
                     sessions: context.traces(),
                     logs: context.logs(),
-                    repeat: repeat(environment, case),
+                    repeat: environment.repeat_of(case),
                 }),
             }
         }
@@ -183,7 +105,7 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
 
 fn error(environment: &Environment, case: &Case, blame: Blame, message: String, context: &Context<'_>) -> Outcome {
     Outcome::Error {
-        problem: Box::new(Problem { blame, message, logs: context.logs(), repeat: repeat(environment, case) }),
+        problem: Box::new(Problem { blame, message, logs: context.logs(), repeat: environment.repeat_of(case) }),
     }
 }
 
@@ -194,7 +116,7 @@ fn without_context(environment: &Environment, case: &Case, stop: Stop) -> Outcom
         Stop::Broken(broken) => (Blame::Harness, broken.sentence),
     };
     Outcome::Error {
-        problem: Box::new(Problem { blame, message, logs: Vec::new(), repeat: repeat(environment, case) }),
+        problem: Box::new(Problem { blame, message, logs: Vec::new(), repeat: environment.repeat_of(case) }),
     }
 }
 

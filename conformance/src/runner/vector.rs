@@ -1,57 +1,29 @@
 //! Judges a node's codec by a golden vector, over the control protocol.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::cluster::{CallError, ControlClient, NodeProcess, RpcError};
+use crate::cluster::{CallError, ControlClient, RpcError};
 use crate::codec::Undecodable;
 use crate::results::{Blame, Cause, Failure, NodeLog, Outcome, Problem};
 use crate::schema::Phase;
 use crate::vectors::{CodecUnderTest, Fault, Finding, Golden, Reading, StreamEnd, judge_one};
 
-use super::play::{Environment, repeat};
+use super::environment::Environment;
+use super::pool::CodecProcess;
 use super::stop::Stop;
 
 /// How long one vector may take, the start of a process included.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Processes that only answer codec requests. One that has answered a vector answers the next: what they do leaves no traces.
-#[derive(Debug, Default)]
-pub struct CodecPool(Mutex<Vec<CodecProcess>>);
-
-#[derive(Debug)]
-struct CodecProcess {
-    process: NodeProcess,
-    client: ControlClient,
-}
-
-impl CodecPool {
-    fn take(&self, environment: &Environment) -> Result<CodecProcess, Stop> {
-        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(idle) = idle.filter(|idle| idle.process.exit().is_none()) {
-            return Ok(idle);
-        }
-        let (process, client) = environment.launch()?;
-        client
-            .initialize(Instant::now() + DEADLINE)
-            .map_err(|error| Stop::Adapter(format!("the node did not answer initialize: {error}")))?;
-        Ok(CodecProcess { process, client })
-    }
-
-    fn put_back(&self, process: CodecProcess) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(process);
-    }
-}
-
 /// Judges by one vector.
 pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> Outcome {
     let problem = |blame, message: String, logs| Outcome::Error {
-        problem: Box::new(Problem { blame, message, logs, repeat: repeat(environment, case) }),
+        problem: Box::new(Problem { blame, message, logs, repeat: environment.repeat_of(case) }),
     };
-    let process = match environment.codecs.take(environment) {
+    let process = match environment.codecs.take(|| environment.launch()) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
@@ -74,7 +46,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
                 meanwhile: lines.collect(),
                 sessions: Vec::new(),
                 logs: logs(&process),
-                repeat: repeat(environment, case),
+                repeat: environment.repeat_of(case),
             }),
         }
     };
