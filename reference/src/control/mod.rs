@@ -30,11 +30,12 @@ use crate::{
 /// # Errors
 /// When TLS or the signal handlers cannot be set up.
 pub async fn serve(planted: Planted) -> anyhow::Result<()> {
-    let (driver, happenings, reports) = Driver::new(planted)?;
+    let (driver, happenings, reports) = Driver::new(planted.clone())?;
     let stop = crate::by_hand::stop_signal()?;
     let control = Control {
         happenings,
         reports,
+        planted,
         printer: Printer::start(),
         pending: BTreeMap::new(),
         last_token: 0,
@@ -47,6 +48,7 @@ pub async fn serve(planted: Planted) -> anyhow::Result<()> {
 struct Control {
     happenings: mpsc::Sender<Happening>,
     reports: mpsc::UnboundedReceiver<Report>,
+    planted: Planted,
     printer: Printer,
     /// Requests that wait for their answers: their ids.
     pending: BTreeMap<Token, Value>,
@@ -85,7 +87,7 @@ impl Control {
 
     /// True when the line was the last to be read.
     async fn line(&mut self, line: Line) -> bool {
-        let Request { id, action } = request::parse(&line);
+        let Request { id, action } = request::parse(&line, &self.planted);
         let action = match action {
             Ok(action) => action,
             Err(failure) => {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{answer::Failure, codec, lines::Line, params, value::PidValue};
 use crate::{
+    faults::Planted,
     net::{StartOptions, start::HostPort},
     node::{Command, CommandError, GlobalPid, MemberId, Timings},
     wire::{InvalidName, NodeName, handshake::Cookie, name::AskedName},
@@ -37,7 +38,7 @@ pub(crate) enum Action {
 }
 
 /// Reads one line. What is wrong with it becomes its answer.
-pub(crate) fn parse(line: &Line) -> Request {
+pub(crate) fn parse(line: &Line, planted: &Planted) -> Request {
     let refuse = |failure| Request { id: Value::Null, action: Err(failure) };
     let Line::Bytes(line) = line else {
         return refuse(Failure::no_json("the line is longer than 64 MiB"));
@@ -50,7 +51,8 @@ pub(crate) fn parse(line: &Line) -> Request {
     let (Some(method), Some(id)) = (object.get("method").and_then(Value::as_str), id) else {
         return refuse(Failure::no_request("a request has `jsonrpc`, `id` and `method`"));
     };
-    let params = object.get("params").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    let mut params = object.get("params").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    planted.request(method, &mut params);
     Request { id, action: action(method, params) }
 }
 

@@ -1,17 +1,20 @@
 //! What a planted fault can see and change.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
+
+use serde_json::Value;
 
 use crate::{
     net::tls::Transport,
-    node::{ConnId, ConnectionView, How, Identity, Input, Node, Output},
-    wire::Payload,
+    node::{Command, ConnId, ConnectionView, GlobalPid, How, Identity, Input, MemberId, Node, Output, Role, Token},
+    wire::{NodeName, Payload, message::Phase},
 };
 
 /// A bug, told as what it does to what passes between the net and the node. State for single connections is the
 /// filter's own: a map by [`ConnId`]. All hooks pass everything on unless they are overridden.
 ///
-/// In the order in which things pass: `bytes_in`, `frame_in`, `input`, the node, `output`, `frame_out`.
+/// In the order in which things pass: `bytes_in`, `frame_in`, `input`, the node, `output`, `frame_out`, `undelivered`.
+/// Beside them stand `request`, which comes before the commands that it turns into, and `wake`, the filter's own clock.
 pub(crate) trait Filter {
     /// Changes how TLS is set up, once, before anything else.
     fn transport(&mut self, _transport: &mut Transport) {}
@@ -31,6 +34,11 @@ pub(crate) trait Filter {
         Some(payload)
     }
 
+    /// A connection that was up has ended, and the net's words for how; unless `None`, the node is told.
+    fn lost(&mut self, _context: &mut Context<'_>, conn: ConnId, _why: &str) -> Option<ConnId> {
+        Some(conn)
+    }
+
     /// Anything that the node is told, payloads included; `None` suppresses it.
     fn input(&mut self, _context: &mut Context<'_>, input: Input) -> Option<Input> {
         Some(input)
@@ -48,20 +56,42 @@ pub(crate) trait Filter {
     fn frame_out(&mut self, _context: &mut Context<'_>, _conn: ConnId, payload: Payload) -> Option<Payload> {
         Some(payload)
     }
+
+    /// Changes the parameters of a control request before they are looked at.
+    fn request(&mut self, _method: &str, _params: &mut Value) {}
+
+    /// How many messages may wait for a new member.
+    fn member_patience(&mut self, messages: usize) -> usize {
+        messages
+    }
+
+    /// A delivery failed: the member is cut off for it, unless `None`.
+    fn undelivered(&mut self, _context: &mut Context<'_>, member: MemberId) -> Option<MemberId> {
+        Some(member)
+    }
+
+    /// When [`Filter::awake`] is to be called, at the latest.
+    fn wake(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time for which [`Filter::wake`] asked has come.
+    fn awake(&mut self, _context: &mut Context<'_>) {}
 }
+
+/// Stands under commands of faults. The control protocol and the command line count theirs from 0.
+pub(crate) const NOBODY: Token = Token(u64::MAX);
 
 /// What a filter may look at, and what it adds. Added outputs are done before the thing that is being filtered (to add
 /// something behind it, return `None` and add both); added inputs reach the node after it. Neither passes the filters.
 pub(crate) struct Context<'a> {
     node: &'a Node,
-    #[allow(dead_code, reason = "the vocabulary of faults")]
     /// The time at which the filtered thing passes.
     pub(crate) now: Instant,
     outputs: Vec<Output>,
     inputs: Vec<Input>,
 }
 
-#[allow(dead_code, reason = "the vocabulary of faults; not every table needs every word")]
 impl<'a> Context<'a> {
     pub(crate) fn new(node: &'a Node) -> Self {
         Self { node, now: Instant::now(), outputs: Vec::new(), inputs: Vec::new() }
@@ -77,9 +107,35 @@ impl<'a> Context<'a> {
         self.node.connection(conn)
     }
 
+    /// With which tags a connection is read; `None` when the node does not have it (any more).
+    pub(crate) fn phase(&self, conn: ConnId) -> Option<Phase> {
+        self.node.phase(conn)
+    }
+
     /// All sessions: connection and peer.
     pub(crate) fn sessions(&self) -> Vec<(ConnId, ConnectionView)> {
         self.node.session_views()
+    }
+
+    /// The node's own dials under way: connection and name.
+    pub(crate) fn dials(&self) -> Vec<(ConnId, NodeName)> {
+        let views = self.node.handshake_views().into_iter().filter(|(conn, _)| conn.role == Role::Dialled);
+        views.filter_map(|(conn, view)| Some((conn, view.peer?))).collect()
+    }
+
+    /// The process that has a name: in hooks before the node as it was, in those behind it as it has become.
+    pub(crate) fn whereis(&self, name: &str) -> Option<GlobalPid> {
+        self.node.whereis(name)
+    }
+
+    /// All names, and whose they are.
+    pub(crate) fn names(&self) -> Vec<(Arc<str>, GlobalPid)> {
+        self.node.names()
+    }
+
+    /// Whether a PID names a live process of the node.
+    pub(crate) fn is_alive(&self, pid: &GlobalPid) -> bool {
+        matches!(self.node.own_process(pid), Ok(Some(_)))
     }
 
     /// Sends a payload as one frame.
@@ -91,6 +147,11 @@ impl<'a> Context<'a> {
     pub(crate) fn close(&mut self, conn: ConnId) {
         self.outputs.push(Output::Close(conn, How::Flush));
         self.inputs.push(Input::Closed(conn));
+    }
+
+    /// Has the node do a command, whose answer nobody gets.
+    pub(crate) fn command(&mut self, command: Command) {
+        self.inputs.push(Input::Command(NOBODY, command));
     }
 
     pub(crate) fn add_output(&mut self, output: Output) {

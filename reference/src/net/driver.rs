@@ -94,7 +94,7 @@ impl Driver {
     /// # Errors
     /// When TLS cannot be set up.
     pub(crate) fn new(
-        mut planted: Planted,
+        planted: Planted,
     ) -> anyhow::Result<(Self, mpsc::Sender<Happening>, mpsc::UnboundedReceiver<Report>)> {
         let mut transport = Transport::default();
         planted.transport(&mut transport);
@@ -124,10 +124,10 @@ impl Driver {
     /// Runs until a [`Command::Stop`] has been done and the connections are closed.
     pub(crate) async fn run(mut self) {
         loop {
-            let due = self.node.next_timer();
+            let (due, wake) = (self.node.next_timer(), self.planted.wake());
             let timer = async {
-                match due {
-                    Some(due) => time::sleep_until(due.into()).await,
+                match due.into_iter().chain(wake).min() {
+                    Some(next) => time::sleep_until(next.into()).await,
                     None => std::future::pending().await,
                 }
             };
@@ -144,6 +144,10 @@ impl Driver {
             }
             if due.is_some_and(|due| due <= Instant::now()) {
                 self.input(Input::Tick);
+            }
+            if wake.is_some_and(|wake| wake <= Instant::now()) {
+                self.filter(|planted, context| planted.awake(context));
+                self.settle();
             }
         }
         self.say_goodbye().await;
@@ -174,14 +178,17 @@ impl Driver {
             Happening::Bytes(conn, bytes, _taken) => self.bytes(conn, bytes),
             Happening::Closed(conn, why) => {
                 tracing::debug!(?conn, why, "connection ended");
-                if self.connections.remove(&conn).is_some() {
+                if let Some(conn) = self.filter(|planted, context| planted.lost(context, conn, &why))
+                    && self.connections.remove(&conn).is_some()
+                {
                     self.input(Input::Closed(conn));
                 }
             }
             Happening::MemberAccepted(stream) => {
                 self.last_member += 1;
                 let id = MemberId(self.last_member);
-                self.tasks.spawn(members::serve(stream, id, self.sender.clone()));
+                let patience = self.planted.member_patience(members::PATIENCE);
+                self.tasks.spawn(members::serve(stream, id, patience, self.sender.clone()));
             }
             Happening::Joined(member, room, handle) => {
                 self.members.insert(member, handle);
@@ -237,7 +244,7 @@ impl Driver {
                 Phase::Session => MAX_SESSION_PAYLOAD,
             };
             let limit = self.filter(|planted, context| planted.frame_limit(context, conn, limit));
-            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            let Some(connection) = self.connections.get_mut(&conn) else { break };
             match connection.frames.next(&mut rest, limit) {
                 Ok(Some(payload)) => {
                     let payload = self.filter(|planted, context| planted.frame_in(context, conn, payload));
@@ -276,9 +283,9 @@ impl Driver {
     }
 
     /// Runs one hook of the planted faults, and does what it has added. Without faults this costs nothing.
-    pub(super) fn filter<T>(&mut self, hook: impl FnOnce(&mut Planted, &mut Context<'_>) -> T) -> T {
+    pub(super) fn filter<T>(&mut self, hook: impl FnOnce(&Planted, &mut Context<'_>) -> T) -> T {
         let mut context = Context::new(&self.node);
-        let result = hook(&mut self.planted, &mut context);
+        let result = hook(&self.planted, &mut context);
         let (outputs, inputs) = context.into_added();
         for output in outputs {
             self.perform(output);

@@ -49,6 +49,7 @@ impl Link {
     pub(crate) async fn accept(self, stream: TcpStream, tls: Tls) {
         let secured = async {
             stream.set_nodelay(true)?;
+            let _turn = tls.turns.acquire().await;
             tls.acceptor.accept(stream).await
         };
         tokio::select! {

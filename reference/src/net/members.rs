@@ -22,7 +22,7 @@ use super::{driver::Happening, link::Drain};
 use crate::node::MemberId;
 
 /// Messages that may wait for a member before it is cut off (ROOM-12).
-const PATIENCE: usize = 2_048;
+pub(super) const PATIENCE: usize = 2_048;
 
 /// How long a client may take to ask for its room.
 const HANDSHAKE: Duration = Duration::from_secs(7);
@@ -46,8 +46,9 @@ impl Member {
     }
 }
 
-/// Serves one WebSocket connection: `/rooms/<room>`, the room percent-encoded. What the client sends is ignored.
-pub(crate) async fn serve(stream: TcpStream, id: MemberId, happenings: mpsc::Sender<Happening>) {
+/// Serves one WebSocket connection: `/rooms/<room>`, the room percent-encoded. What the client sends is ignored. At
+/// most `patience` messages wait for it.
+pub(super) async fn serve(stream: TcpStream, id: MemberId, patience: usize, happenings: mpsc::Sender<Happening>) {
     let mut room = None;
     // The error type is tungstenite's choice.
     #[allow(clippy::result_large_err)]
@@ -62,7 +63,7 @@ pub(crate) async fn serve(stream: TcpStream, id: MemberId, happenings: mpsc::Sen
     let Ok(Ok(socket)) = time::timeout(HANDSHAKE, accepted).await else { return };
     let Some(room) = room else { return };
 
-    let (texts, mut queue) = mpsc::channel(PATIENCE);
+    let (texts, mut queue) = mpsc::channel(patience);
     let (drains, mut drain_requests) = mpsc::unbounded_channel();
     let (alive, mut dropped) = oneshot::channel();
     let member = Member { texts, drains, _alive: alive };

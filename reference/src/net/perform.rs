@@ -76,8 +76,10 @@ impl Driver {
         for member in to {
             if !self.members.get(member).is_some_and(|handle| handle.deliver(text.clone())) {
                 failed += 1;
-                self.members.remove(member);
-                self.added.push_back(Input::MemberLeft(*member));
+                if let Some(member) = self.filter(|planted, context| planted.undelivered(context, *member)) {
+                    self.members.remove(&member);
+                    self.added.push_back(Input::MemberLeft(member));
+                }
             }
         }
         if let Some(report) = report {
