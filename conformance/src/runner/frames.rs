@@ -102,6 +102,9 @@ impl Context<'_> {
         while !wanted.is_empty() {
             let payload = self.awaited_frame(&name, &wanted, &step.skip, deadline)?;
             self.take_wanted(&name, &payload, &mut wanted)?;
+            if step.exact {
+                self.nothing_left_over(&name, &payload)?;
+            }
         }
         Ok(())
     }
@@ -193,6 +196,23 @@ impl Context<'_> {
             .expected(format!("{} = {}", mismatch.path, mismatch.expected))
             .actual(format!("{} = {} in {actual}", mismatch.path, mismatch.actual))
             .bytes(place)
+            .into())
+    }
+
+    fn nothing_left_over(&self, name: &str, payload: &[u8]) -> StepResult {
+        let phase = self.session(name)?.phase;
+        let Ok(decoded) = codec::decode(self.schema(), phase, payload) else { return Ok(()) };
+        let left_over = decoded.message.left_over;
+        if left_over.is_empty() {
+            return Ok(());
+        }
+        let message = decoded.message.name;
+        let offset = payload.len() - left_over.len();
+        let place = BytePlace { field: "left_over".to_owned(), offset, hex: shown_hex(&left_over) };
+        Err(Stop::broken(Cause::WrongBytes, format!("{message} on `{name}` has bytes behind its layout"))
+            .expected(format!("{offset} bytes"))
+            .actual(format!("{} bytes", payload.len()))
+            .bytes(Some(place))
             .into())
     }
 

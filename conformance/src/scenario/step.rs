@@ -528,6 +528,9 @@ pub struct Expect {
     /// What its fields have to be; those not named may be anything.
     #[serde(default)]
     pub fields: IndexMap<String, Matcher>,
+    /// Whether bytes behind its layout, by which messages may grow, are an error.
+    #[serde(default)]
+    pub exact: bool,
     /// Instead of one message: several, in any order.
     #[serde(default)]
     pub unordered: Vec<ExpectedFrame>,
