@@ -15,8 +15,8 @@ use super::environment::Environment;
 use super::pool::CodecProcess;
 use super::stop::Stop;
 
-/// How long one vector may take, the start of a process included.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// How long one vector may take: the largest is a text of 16 MiB, which goes back and forth as JSON.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Judges by one vector.
 pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> Outcome {

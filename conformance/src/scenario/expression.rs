@@ -109,6 +109,8 @@ functions! {
     "$difference" => Difference,
     /// `{of, from, to}`: characters of a text or hex, from inclusive, to exclusive.
     "$slice" => Slice,
+    /// `{of, bit}`: hex with one bit changed, counted from the first byte's lowest.
+    "$flip" => Flip,
     /// A text's bytes, or a list's items: how many.
     "$count" => Count,
 }
@@ -316,6 +318,7 @@ fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> 
         Function::Sum => "a list of numbers",
         Function::Difference => "two numbers, the larger first",
         Function::Slice => "{of, from, to}",
+        Function::Flip => "{of: hex, bit}",
         Function::Count => "a text or a list",
     };
     let result = match function {
@@ -340,6 +343,7 @@ fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> 
             _ => None,
         },
         Function::Slice => slice(&argument),
+        Function::Flip => flip(&argument),
         Function::Count => match &argument {
             Value::String(text) => Some(text.len().into()),
             Value::Array(items) => Some(items.len().into()),
@@ -385,6 +389,13 @@ fn slice(argument: &Value) -> Option<Value> {
     let from = size(argument.get("from")?)?;
     let to = size(argument.get("to")?)?;
     of.get(from..to).map(|part| Value::String(part.to_owned()))
+}
+
+fn flip(argument: &Value) -> Option<Value> {
+    let mut bytes = hex::decode(argument.get("of")?.as_str()?).ok()?;
+    let bit = size(argument.get("bit")?)?;
+    *bytes.get_mut(bit / 8)? ^= 1 << (bit % 8);
+    Some(hex_value(&bytes))
 }
 
 impl<'de> Deserialize<'de> for Expression {
@@ -518,6 +529,12 @@ mod tests {
     fn a_list_binds_its_variable() {
         let value = evaluate("{$list: {each: i, range: [1, 3], of: {name: 'x${i}'}}}").unwrap();
         assert_eq!(value[2]["name"], "x3");
+    }
+
+    #[test]
+    fn flip_changes_one_bit() {
+        assert_eq!(evaluate("{$flip: {of: '0000', bit: 9}}").unwrap(), "0002");
+        assert!(evaluate("{$flip: {of: '0000', bit: 16}}").is_err());
     }
 
     #[test]
