@@ -1,13 +1,23 @@
 //! Planted faults: bugs around the node, each of which breaks one requirement, so that every case can be seen red.
 //!
-//! A fault is a `Filter` between the net and the pure node. To add one: write its filter in the file of its family,
-//! and add a line to that file's table. `filter.rs` says what a filter can do.
+//! A fault is a `Filter` between the net and the pure node. To add one: add a line to the table of its family, and
+//! write its filter there, unless it is one hook alone (`single.rs`). `filter.rs` says what a filter can do.
 
 mod filter;
-mod handshake;
-mod membership;
 mod planted;
 mod table;
+
+mod cause;
+mod payload;
+mod single;
+mod stream;
+
+mod framing;
+mod handshake;
+mod membership;
+mod process;
+mod registry;
+mod room;
 
 pub use planted::{Planted, UnknownFault};
 pub use table::list_json;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{filter::Filter, handshake, membership};
+use super::{filter::Filter, framing, handshake, membership, process, registry, room};
 
 /// One planted bug.
 pub(crate) struct Fault {
@@ -16,11 +16,18 @@ pub(crate) struct Fault {
     pub(crate) make: fn() -> Box<dyn Filter>,
 }
 
-/// One table a family file.
-const TABLES: &[&[Fault]] = &[handshake::FAULTS, membership::FAULTS];
+/// The tables of each family.
+const FAMILIES: &[&[&[Fault]]] = &[
+    &[framing::FAULTS],
+    &handshake::TABLES,
+    &membership::TABLES,
+    &[process::FAULTS],
+    &registry::TABLES,
+    &room::TABLES,
+];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
-    TABLES.iter().copied().flatten()
+    FAMILIES.iter().copied().flatten().copied().flatten()
 }
 
 pub(crate) fn find(id: &str) -> Option<&'static Fault> {
@@ -42,11 +49,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_unique_slugs() {
+    fn ids_are_unique_kebab_case() {
         let mut seen = BTreeSet::new();
-        for fault in all() {
-            assert!(seen.insert(fault.id), "{} twice", fault.id);
-            assert!(fault.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+        for Fault { id, .. } in all() {
+            assert!(seen.insert(id), "{id} twice");
+            let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+            assert!(id.split('-').all(|word| !word.is_empty() && is_word(word)), "{id}");
+        }
+    }
+
+    #[test]
+    fn requirements_are_a_family_and_a_number() {
+        const FAMILIES: [&str; 6] = ["FRAME", "HS", "MEM", "PROC", "REG", "ROOM"];
+        for Fault { id, requirement, .. } in all() {
+            let (family, number) = requirement.split_once('-').unwrap();
+            assert!(FAMILIES.contains(&family), "{id}: {requirement}");
+            assert!(number.parse::<u8>().is_ok_and(|number| number > 0), "{id}: {requirement}");
+        }
+    }
+
+    #[test]
+    fn each_fault_is_told_in_a_sentence_and_can_be_planted() {
+        for Fault { id, description, make, .. } in all() {
+            assert!(description.ends_with('.') && !description.starts_with(char::is_lowercase), "{id}: {description}");
+            make();
         }
     }
 }
