@@ -106,7 +106,7 @@ impl Node {
     ///
     /// # Errors
     /// [`CommandError::NoProcess`] when it is this node's and dead, or of a former run.
-    pub(super) fn own_process(&self, pid: &GlobalPid) -> Result<Option<LocalId>, CommandError> {
+    pub(crate) fn own_process(&self, pid: &GlobalPid) -> Result<Option<LocalId>, CommandError> {
         let this_run = *pid == self.own_pid(pid.local);
         let before_start = pid.node == NONODE && pid.creation == 0;
         if (this_run || before_start) && self.processes.is_alive(pid.local) {

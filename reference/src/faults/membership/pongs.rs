@@ -1,0 +1,252 @@
+//! Filters about PING and PONG that remember something.
+
+use std::{
+    collections::BTreeMap,
+    mem,
+    time::{Duration, Instant},
+};
+
+use super::heartbeat::answer;
+use crate::{
+    faults::{
+        filter::{Context, Filter},
+        payload::is,
+    },
+    node::{ConnId, Input, Output},
+    wire::{
+        Payload,
+        membership::{PING, PONG},
+        message::Phase,
+    },
+};
+
+/// How long what is kept back may wait for a reason to go.
+const WHILE: Duration = Duration::from_millis(50);
+
+/// Keeps back what a frame causes to be sent until the next PONG to where the frame came from, or for a while.
+pub(super) struct Effects {
+    is_late: fn(ConnId, ConnId) -> bool,
+    cause: Option<ConnId>,
+    late: Vec<Output>,
+    due: Option<Instant>,
+}
+
+impl Effects {
+    /// `is_late` gets the connection to which something is sent, and the one that caused it.
+    pub(super) fn late(is_late: fn(ConnId, ConnId) -> bool) -> Box<dyn Filter> {
+        Box::new(Self { is_late, cause: None, late: Vec::new(), due: None })
+    }
+
+    fn release(&mut self, context: &mut Context<'_>) {
+        mem::take(&mut self.late).into_iter().for_each(|output| context.add_output(output));
+        self.due = None;
+    }
+}
+
+impl Filter for Effects {
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        let cause = match &input {
+            Input::Frame(conn, _) if context.phase(*conn) == Some(Phase::Session) => Some(*conn),
+            _ => None,
+        };
+        if cause.is_none() || cause != self.cause {
+            self.release(context);
+        }
+        self.cause = cause;
+        Some(input)
+    }
+
+    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
+        match (self.cause, output) {
+            (Some(cause), Output::Send(conn, payload)) if is(PONG, &payload) && conn == cause => {
+                context.send(conn, payload);
+                self.release(context);
+                None
+            }
+            (Some(cause), Output::Send(conn, payload)) if (self.is_late)(conn, cause) => {
+                self.due.get_or_insert(context.now + WHILE);
+                self.late.push(Output::Send(conn, payload));
+                None
+            }
+            (_, output) => Some(output),
+        }
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn awake(&mut self, context: &mut Context<'_>) {
+        self.release(context);
+    }
+}
+
+/// Keeps PONGs back while a PING of the node is open in the session.
+#[derive(Default)]
+pub(super) struct BehindPing {
+    open: BTreeMap<ConnId, Vec<Payload>>,
+}
+
+impl Filter for BehindPing {
+    fn frame_out(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if is(PING, &payload) {
+            self.open.entry(conn).or_default();
+        }
+        match self.open.get_mut(&conn) {
+            Some(waiting) if is(PONG, &payload) => {
+                waiting.push(payload);
+                None
+            }
+            _ => Some(payload),
+        }
+    }
+
+    fn frame_in(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
+        if is(PONG, &payload) {
+            self.open.remove(&conn).into_iter().flatten().for_each(|pong| context.send(conn, pong));
+        }
+        Some(payload)
+    }
+}
+
+/// Keeps PONGs back while a dial is under way.
+#[derive(Default)]
+pub(super) struct BehindDials {
+    waiting: Vec<(ConnId, Payload)>,
+    look_again: Option<Instant>,
+}
+
+impl Filter for BehindDials {
+    fn frame_out(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if !is(PONG, &payload) || context.dials().is_empty() {
+            return Some(payload);
+        }
+        self.waiting.push((conn, payload));
+        self.look_again = Some(context.now + WHILE);
+        None
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.look_again
+    }
+
+    fn awake(&mut self, context: &mut Context<'_>) {
+        self.look_again = Some(context.now + WHILE);
+        if context.dials().is_empty() {
+            mem::take(&mut self.waiting).into_iter().for_each(|(conn, pong)| context.send(conn, pong));
+            self.look_again = None;
+        }
+    }
+}
+
+/// Remembers the open PINGs, and takes more for their answer than it should.
+pub(super) struct Open {
+    is_answer: fn(&[u8], &[u8]) -> bool,
+    pings: BTreeMap<ConnId, Vec<Payload>>,
+}
+
+impl Open {
+    /// `is_answer` gets the payloads of a PING and of what has come.
+    pub(super) fn answered_by(is_answer: fn(&[u8], &[u8]) -> bool) -> Box<dyn Filter> {
+        Box::new(Self { is_answer, pings: BTreeMap::new() })
+    }
+}
+
+impl Filter for Open {
+    fn frame_out(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if is(PING, &payload) {
+            self.pings.entry(conn).or_default().push(payload.clone());
+        }
+        Some(payload)
+    }
+
+    fn frame_in(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
+        let answered = self.pings.entry(conn).or_default().extract_if(.., |ping| (self.is_answer)(ping, &payload));
+        answered.for_each(|ping| answer(context, conn, &ping));
+        Some(payload)
+    }
+}
+
+/// Remembers the last PING of each session, and overlooks answers to earlier ones.
+#[derive(Default)]
+pub(super) struct NewestAlone {
+    newest: BTreeMap<ConnId, Payload>,
+}
+
+impl Filter for NewestAlone {
+    fn frame_out(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if is(PING, &payload) {
+            self.newest.insert(conn, payload.clone());
+        }
+        Some(payload)
+    }
+
+    fn frame_in(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
+        let is_newest = |newest: &Payload| payload[1..].starts_with(&newest[1..]);
+        (!is(PONG, &payload) || self.newest.get(&conn).is_some_and(is_newest)).then_some(payload)
+    }
+}
+
+/// What has been sent to peers since they last sent anything, in bytes.
+#[derive(Default)]
+struct Backlog(BTreeMap<ConnId, usize>);
+
+impl Backlog {
+    /// The backlog with this payload.
+    fn grow(&mut self, conn: ConnId, payload: &Payload) -> usize {
+        let backlog = self.0.entry(conn).or_default();
+        *backlog += payload.len();
+        *backlog
+    }
+}
+
+/// Cuts a peer off past 16 MiB.
+#[derive(Default)]
+pub(super) struct Impatient {
+    backlog: Backlog,
+}
+
+impl Filter for Impatient {
+    fn bytes_in(&mut self, _context: &mut Context<'_>, conn: ConnId, bytes: Vec<u8>) -> Vec<u8> {
+        self.backlog.0.remove(&conn);
+        bytes
+    }
+
+    fn frame_out(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if self.backlog.grow(conn, &payload) > 16 * 1_024 * 1_024 {
+            context.close(conn);
+            return None;
+        }
+        Some(payload)
+    }
+}
+
+/// Sends nothing to anybody else past 1 MiB, until the peer sends something again.
+#[derive(Default)]
+pub(super) struct HeldUp {
+    backlog: Backlog,
+    by: Option<ConnId>,
+    waiting: Vec<Output>,
+}
+
+impl Filter for HeldUp {
+    fn bytes_in(&mut self, context: &mut Context<'_>, conn: ConnId, bytes: Vec<u8>) -> Vec<u8> {
+        self.backlog.0.remove(&conn);
+        if self.by == Some(conn) {
+            self.by = None;
+            mem::take(&mut self.waiting).into_iter().for_each(|output| context.add_output(output));
+        }
+        bytes
+    }
+
+    fn frame_out(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if self.by.is_some_and(|by| by != conn) {
+            self.waiting.push(Output::Send(conn, payload));
+            return None;
+        }
+        if self.backlog.grow(conn, &payload) > 1_024 * 1_024 {
+            self.by = Some(conn);
+        }
+        Some(payload)
+    }
+}
