@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
     filter::{Context, Filter},
-    single::on_frame_in,
     table::Fault,
 };
 use crate::{
     node::{Answer, ConnId, Event, Input, Output, Refusal},
-    wire::{Message, NodeName, message::Phase},
+    wire::{FrameReader, MAX_SESSION_PAYLOAD, Message, NodeName, message::Phase},
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -38,20 +37,10 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || Box::new(ToldAtName::default()),
     },
     Fault {
-        id: "session-message-counts-in-the-handshake",
+        id: "frames-behind-a-failure-count",
         requirement: "HS-31",
-        description: "A message of a session closes a handshake, but takes effect first.",
-        make: || {
-            on_frame_in(|context, conn, payload| {
-                if context.phase(conn) == Some(Phase::Handshake)
-                    && Message::decode(Phase::Session, &payload).is_ok()
-                    && let Some((session, _)) = context.sessions().first()
-                {
-                    context.add_input(Input::Frame(*session, payload.clone()));
-                }
-                Some(payload)
-            })
-        },
+        description: "Messages of a session that come in one read with what fails the handshake take effect.",
+        make: || Box::new(BehindFailureCount::default()),
     },
 ];
 
@@ -134,4 +123,36 @@ impl Filter for ToldAtName {
             output => Some(output),
         }
     }
+}
+
+#[derive(Default)]
+struct BehindFailureCount {
+    read: Option<(ConnId, Vec<Vec<u8>>)>,
+}
+
+impl Filter for BehindFailureCount {
+    fn bytes_in(&mut self, context: &mut Context<'_>, conn: ConnId, bytes: Vec<u8>) -> Vec<u8> {
+        let is_it = context.phase(conn) == Some(Phase::Handshake);
+        self.read = is_it.then(|| (conn, frames(&bytes)));
+        bytes
+    }
+
+    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
+        if let Output::Close(conn, _) = &output
+            && let Some((_, frames)) = self.read.take_if(|(read, _)| read == conn)
+            && let Some((session, _)) = context.sessions().first()
+        {
+            for frame in frames.into_iter().filter(|frame| Message::decode(Phase::Session, frame).is_ok()) {
+                context.add_input(Input::Frame(*session, frame));
+            }
+        }
+        Some(output)
+    }
+}
+
+/// The whole frames in `bytes`, which begin with one.
+fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut reader = FrameReader::new();
+    let next = || reader.next(&mut bytes, MAX_SESSION_PAYLOAD).ok().flatten();
+    std::iter::from_fn(next).collect()
 }
