@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 /// By hand:        snow-node --name a@127.0.0.1:4001 --cookie-file cookie --connect b@127.0.0.1:4002
 /// By a harness:   snow-node --control
 ///
-/// Logs go to standard error; RUST_LOG sets what is in them (default: info by hand, warn under control).
+/// Logs go to standard error; RUST_LOG sets what is in them (default: info).
 #[derive(Debug, Parser)]
 #[command(name = "snow-node", version, verbatim_doc_comment)]
 struct Cli {
@@ -91,8 +91,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let default = if cli.control { "warn" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
