@@ -1,4 +1,5 @@
-//! Frames that are taken apart or put together wrongly (FRAME-8 to FRAME-16).
+//! Frames that are taken apart or put together wrongly (FRAME-8 to FRAME-16). What each filter does stands in its line of
+//! the table.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,6 @@ pub(super) fn one_in(phase: Phase, context: &Context<'_>, conn: ConnId) -> usize
     usize::from(context.phase(conn) == Some(phase))
 }
 
-/// See its line in the table, as for all of these.
 #[derive(Default)]
 pub(super) struct SplitLengthIsLost(Places);
 

@@ -1,4 +1,5 @@
-//! What a node should bear and does not (FRAME-15, FRAME-17 to FRAME-23).
+//! What a node should bear and does not (FRAME-15, FRAME-17 to FRAME-23). What each filter does stands in its line of the
+//! table.
 
 use std::{collections::BTreeSet, process, thread, time::Duration};
 
