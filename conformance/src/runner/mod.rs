@@ -6,14 +6,17 @@
 mod calls;
 mod checks;
 mod context;
+mod dials;
 mod environment;
 mod frames;
+mod handshake;
 mod members;
 mod nodes;
 mod observed;
 mod play;
 mod pool;
 mod running;
+mod sending;
 mod sessions;
 mod stop;
 mod vector;

@@ -1,23 +1,18 @@
-//! Steps that open, authenticate and end connections.
+//! Steps that open, look at and end connections.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
-use serde_json::{Value, json};
-
-use crate::codec::{self, Decoded, Message};
+use crate::codec::{self};
 use crate::peer::{
-    self, Certificate, ClientOptions, Close, ClosingKind, ConnectError, Connection, Incoming, ServerOptions,
-    TlsVersion, frame, inspect_certificate,
+    Certificate, ClientOptions, Close, ClosingKind, ConnectError, Connection, Incoming, ServerOptions, TlsVersion,
+    inspect_certificate,
 };
-use crate::random::random_bytes;
 use crate::results::Cause;
 use crate::scenario::step::{
-    Accept, AnswerPings, CertificateChoice, CloseConnection, CloseHow, Connect, ExpectDials, Handshake, HandshakeStep,
-    Join, MakeDial, Peers, Reading, Tls, TlsChoice,
+    Accept, AnswerPings, CertificateChoice, CloseConnection, CloseHow, Connect, HandshakeStep, Join, Reading, Tls,
+    TlsChoice,
 };
-use crate::scenario::{Expression, PeerSpec};
 use crate::schema::Phase;
 
 use super::context::{Context, Port, Session};
@@ -40,7 +35,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn open(&mut self, node: &str, tls: TlsChoice) -> StepResult<Connection> {
+    pub(super) fn open(&mut self, node: &str, tls: TlsChoice) -> StepResult<Connection> {
         let address =
             self.node(node)?.address.ok_or_else(|| Stop::Harness(format!("`{node}` has not been started")))?;
         let opened = match versions(tls) {
@@ -67,54 +62,6 @@ impl Context<'_> {
             .blames("FRAME-1")
             .expected("a TLS connection")
             .into()
-    }
-
-    /// The initiator's handshake on an open connection.
-    pub(super) fn handshake(&mut self, step: &Handshake) -> StepResult {
-        let name = self.name(&step.session)?;
-        let peer = self.name(&step.peer)?;
-        let creation = match &step.creation {
-            Some(creation) => Some(creation.number("creation", self)?),
-            None => None,
-        };
-        self.session_mut(&name)?.peer.clone_from(&peer);
-        self.initiate(&name, creation, step.through)?;
-        self.session_mut(&name)?.opening = step.opening;
-        Ok(())
-    }
-
-    fn initiate(&mut self, name: &str, creation: Option<u64>, through: HandshakeStep) -> StepResult {
-        let session = self.session(name)?;
-        let (node_key, peer_key) = (session.node.clone(), session.peer.clone());
-        let peer = self.peer(&peer_key)?;
-        let creation = creation.unwrap_or_else(|| peer.creation.into());
-        let (own_name, cookie) = (peer.name.clone(), peer.cookie.clone());
-        if through < HandshakeStep::Name {
-            return Ok(());
-        }
-        self.send_message(name, "NAME", &json!({"name": own_name, "creation": creation}))?;
-        if through < HandshakeStep::Challenge {
-            return Ok(());
-        }
-        let challenge = self.handshake_message(name, "CHALLENGE", "HS-6")?;
-        self.same_name(name, "CHALLENGE", &challenge, &node_key, "HS-6")?;
-        let theirs = field_bytes(&challenge, "challenge");
-        self.heard(name, &node_key, &challenge)?;
-        if through < HandshakeStep::Reply {
-            return Ok(());
-        }
-        let own = random_bytes(32);
-        let proof = codec::proof(&cookie, &theirs);
-        // What the node sends right behind ACK counts by the session's rules already.
-        self.session(name)?.connection.set_phase(peer::Phase::Session);
-        self.send_message(name, "REPLY", &json!({"proof": hex::encode(proof), "challenge": hex::encode(&own)}))?;
-        if through < HandshakeStep::Ack {
-            return Ok(());
-        }
-        let ack = self.handshake_message(name, "ACK", "HS-8")?;
-        self.same_proof(name, "ACK", &ack, &codec::proof(&cookie, &own), "HS-8")?;
-        self.session_mut(name)?.phase = Phase::Session;
-        Ok(())
     }
 
     /// Opens a connection and does the initiator's handshake.
@@ -148,40 +95,6 @@ impl Context<'_> {
         }
         self.session_mut(&name)?.opening = step.opening;
         Ok(())
-    }
-
-    /// Makes a node dial a peer, by an adapter or by an introduction.
-    pub(super) fn make_dial(&mut self, step: &MakeDial) -> StepResult {
-        let node = self.node_key(step.node.as_deref())?;
-        let peer = self.name(&step.peer)?;
-        let target = self.peer(&peer)?.name.clone();
-        if self.environment.has_control() {
-            let id = step.call.clone().unwrap_or_else(|| format!("dial of {peer}"));
-            return self.send_request(id, node, "node.connect", json!({ "node": target }));
-        }
-        let introducer = self.introducer(&node)?;
-        self.send_message(&introducer, "PEER_LIST", &json!({"peers": [{ "name": target }]}))
-    }
-
-    /// The session of a peer of the runner's own that introduces others to this node.
-    fn introducer(&mut self, node: &str) -> StepResult<String> {
-        let name = format!("introducer of {node}");
-        let stands = |session: &Session| session.connection.closing().is_none();
-        if self.sessions.get(&name).is_some_and(stands) {
-            return Ok(name);
-        }
-        if !self.peers.contains_key(&name) {
-            let label = Expression::Text(format!("introducer-{}", self.peers.len()));
-            self.add_peer(&name, &PeerSpec { name: Some(label), ..PeerSpec::default() })?;
-            let cookie = self.node(node)?.cookie.clone();
-            if let Some(peer) = self.peers.get_mut(&name) {
-                peer.cookie = cookie;
-            }
-        }
-        let connection = self.open(node, TlsChoice::Any)?;
-        self.add_session(name.clone(), Session::new(connection, &name, node));
-        self.initiate(&name, None, HandshakeStep::Ack)?;
-        Ok(name)
     }
 
     /// Awaits a node's dial and does the acceptor's part.
@@ -256,140 +169,6 @@ impl Context<'_> {
             .into()),
             Next::TimedOut => Err(Stop::broken(Cause::StillOpen, format!("the node did not close `{name}`")).into()),
         }
-    }
-
-    fn respond(&mut self, name: &str, creation: Option<u64>, through: HandshakeStep) -> StepResult {
-        let session = self.session(name)?;
-        let (node_key, peer_key) = (session.node.clone(), session.peer.clone());
-        let peer = self.peer(&peer_key)?;
-        let creation = creation.unwrap_or_else(|| peer.creation.into());
-        let (own_name, cookie) = (peer.name.clone(), peer.cookie.clone());
-        if through < HandshakeStep::Name {
-            return Ok(());
-        }
-        let hello = self.handshake_message(name, "NAME", "HS-5")?;
-        self.same_name(name, "NAME", &hello, &node_key, "HS-5")?;
-        self.heard(name, &node_key, &hello)?;
-        if through < HandshakeStep::Challenge {
-            return Ok(());
-        }
-        let own = random_bytes(32);
-        self.send_message(
-            name,
-            "CHALLENGE",
-            &json!({"name": own_name, "creation": creation, "challenge": hex::encode(&own)}),
-        )?;
-        if through < HandshakeStep::Reply {
-            return Ok(());
-        }
-        let reply = self.handshake_message(name, "REPLY", "HS-7")?;
-        self.same_proof(name, "REPLY", &reply, &codec::proof(&cookie, &own), "HS-7")?;
-        let theirs = field_bytes(&reply, "challenge");
-        self.heard(name, &node_key, &reply)?;
-        if through < HandshakeStep::Ack {
-            return Ok(());
-        }
-        let proof = codec::proof(&cookie, &theirs);
-        self.begin_session(name)?;
-        self.send_message(name, "ACK", &json!({"proof": hex::encode(proof)}))
-    }
-
-    /// Sends one well-formed message.
-    pub(super) fn send_message(&mut self, name: &str, message: &str, fields: &Value) -> StepResult {
-        let message = Message::from_json(self.schema(), message, fields)
-            .map_err(|error| Stop::Harness(format!("{message} cannot be made: {error}")))?;
-        let encoded = codec::encode(self.schema(), &message)
-            .map_err(|error| Stop::Harness(format!("{} cannot be encoded: {error}", message.name)))?;
-        self.session(name)?.connection.send(&frame(&encoded.payload()));
-        Ok(())
-    }
-
-    /// The next frame, which has to be this handshake message.
-    fn handshake_message(
-        &mut self,
-        name: &str,
-        message: &str,
-        requirement: &'static str,
-    ) -> StepResult<IndexMap<String, codec::Value>> {
-        let deadline = self.deadline;
-        let payload = match self.next_frame(name, deadline)? {
-            Next::Frame(payload) => payload,
-            Next::Closed(kind, _) => {
-                let mut broken = self.early_close(name, &kind).expected(message);
-                broken.requirement.get_or_insert(requirement);
-                return Err(broken.into());
-            }
-            Next::TimedOut => {
-                return Err(Stop::broken(Cause::MissingFrame, format!("no {message} came on `{name}`"))
-                    .blames(requirement)
-                    .expected(message)
-                    .meanwhile(self.arrived())
-                    .into());
-            }
-        };
-        match codec::decode(self.schema(), Phase::Handshake, &payload) {
-            Ok(Decoded { message: found, .. }) if found.name == message => Ok(found.fields),
-            _ => Err(Stop::broken(Cause::UnexpectedFrame, format!("another frame came on `{name}`"))
-                .blames(requirement)
-                .expected(message)
-                .actual(codec::summary(self.schema(), Phase::Handshake, &payload))
-                .into()),
-        }
-    }
-
-    /// The name in a handshake message has to be the node's.
-    fn same_name(
-        &self,
-        session: &str,
-        message: &str,
-        fields: &IndexMap<String, codec::Value>,
-        node: &str,
-        requirement: &'static str,
-    ) -> StepResult {
-        let expected = &self.node(node)?.name;
-        match fields.get("name") {
-            Some(codec::Value::Text(name)) if name == expected => Ok(()),
-            other => Err(Stop::broken(Cause::WrongBytes, format!("{message} on `{session}` has a wrong name"))
-                .blames(requirement)
-                .expected(format!("name = {expected:?}"))
-                .actual(format!("name = {}", other.map(ToString::to_string).unwrap_or_default()))
-                .into()),
-        }
-    }
-
-    fn same_proof(
-        &self,
-        session: &str,
-        message: &str,
-        fields: &IndexMap<String, codec::Value>,
-        expected: &[u8],
-        requirement: &'static str,
-    ) -> StepResult {
-        let actual = field_bytes(fields, "proof");
-        if actual == expected {
-            return Ok(());
-        }
-        Err(Stop::broken(Cause::WrongBytes, format!("{message} on `{session}` has a wrong proof"))
-            .blames(requirement)
-            .expected(format!("proof = {}", hex::encode(expected)))
-            .actual(format!("proof = {}", hex::encode(actual)))
-            .into())
-    }
-
-    /// Keeps what the node said of itself, as `${session.challenge}`, `${session.proof}`, `${session.node_creation}`.
-    fn heard(&mut self, session: &str, node: &str, fields: &IndexMap<String, codec::Value>) -> StepResult {
-        let session = self.session_mut(session)?;
-        for (field, value) in fields {
-            let key = if field == "creation" { "node_creation" } else { field };
-            if field != "name" {
-                session.heard.insert(key.to_owned(), value.to_json());
-            }
-        }
-        if let Some(codec::Value::Uint(creation)) = fields.get("creation") {
-            let creation = u8::try_from(*creation).ok();
-            self.node_mut(node)?.creation = creation;
-        }
-        Ok(())
     }
 
     /// Ends a connection from the peer's side.
@@ -469,64 +248,6 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Stops a peer's port.
-    pub(super) fn refuse_dials(&mut self, peer: &str) -> StepResult {
-        let peer = self.name(peer)?;
-        if let Port::Listening(listener) = &self.peer(&peer)?.port {
-            listener.close();
-        }
-        Ok(())
-    }
-
-    fn dials(&self, peers: &Peers) -> StepResult<usize> {
-        let mut count = 0;
-        for peer in peers.names() {
-            let peer = self.name(peer)?;
-            if let Port::Listening(listener) = &self.peer(&peer)?.port {
-                count += listener.pending();
-            }
-        }
-        Ok(count)
-    }
-
-    /// Awaits so many TCP connections, which stay unanswered.
-    pub(super) fn expect_dials(&mut self, step: &ExpectDials) -> StepResult {
-        let count = usize::try_from(step.count.number("count", self)?).unwrap_or(usize::MAX);
-        while self.dials(&step.peers)? < count {
-            if Instant::now() >= self.deadline {
-                return Err(Stop::broken(Cause::MissingFrame, "too few dials came")
-                    .expected(format!("{count} TCP connections"))
-                    .actual(format!("{} TCP connections", self.dials(&step.peers)?))
-                    .meanwhile(self.arrived())
-                    .into());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        if let Some(session) = &step.no_more_after_fence {
-            self.fence(&Peers::One(session.clone()))?;
-            let dials = self.dials(&step.peers)?;
-            if dials > count {
-                return Err(Stop::broken(Cause::UnexpectedFrame, "more dials came than may be under way")
-                    .expected(format!("{count} TCP connections"))
-                    .actual(format!("{dials} TCP connections"))
-                    .into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Fails on a dial that nobody accepted.
-    pub(super) fn no_dial(&mut self, peers: &Peers) -> StepResult {
-        let dials = self.dials(peers)?;
-        if dials == 0 {
-            return Ok(());
-        }
-        Err(Stop::broken(Cause::UnexpectedFrame, "the node dialled a peer that it must not dial")
-            .expected("no TCP connection")
-            .actual(format!("{dials} TCP connections at {}", peers.names().join(", ")))
-            .into())
-    }
-
     /// A connection ended that should have lived; or the node's process did, and took it along.
     pub(super) fn early_close(&self, name: &str, kind: &ClosingKind) -> Broken {
         if let Some(crash) = self.session(name).ok().and_then(|session| self.crashed(&session.node)) {
@@ -543,13 +264,6 @@ impl Context<'_> {
             ClosingKind::Failed(error) => format!("with {error}"),
         };
         Stop::broken(Cause::EarlyClose, format!("the node closed `{name}`")).actual(format!("closed {how}"))
-    }
-}
-
-fn field_bytes(fields: &IndexMap<String, codec::Value>, name: &str) -> Vec<u8> {
-    match fields.get(name) {
-        Some(codec::Value::Bytes(bytes)) => bytes.clone(),
-        _ => Vec::new(),
     }
 }
 

@@ -1,0 +1,68 @@
+//! What steps say that repeat, compare and measure.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Step;
+use crate::scenario::{Expression, Matcher};
+
+/// See [`Verb::For`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct For {
+    /// The variable.
+    pub each: String,
+    /// Its values.
+    #[serde(default)]
+    pub of: Vec<Expression>,
+    /// Or: the numbers from the first to the last, inclusive.
+    #[serde(default)]
+    pub range: Option<(Expression, Expression)>,
+    /// What to do for each.
+    pub steps: Vec<Step>,
+}
+
+/// See [`Verb::Check`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The value.
+    pub that: Expression,
+    /// What it has to be.
+    pub is: Matcher,
+    /// One sentence for the report when it is not.
+    #[serde(default)]
+    pub because: Option<String>,
+}
+
+/// See [`Verb::Elapsed`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Elapsed {
+    /// The clock.
+    pub since: String,
+    /// Least milliseconds.
+    #[serde(default)]
+    pub at_least_ms: Option<Expression>,
+    /// Most milliseconds.
+    #[serde(default)]
+    pub at_most_ms: Option<Expression>,
+}
+
+/// See [`Verb::Memory`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// The node; the scenario's only one unless said otherwise.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Notes the resident memory under this name.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Judges the growth since this note.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Most MiB of growth.
+    #[serde(default)]
+    pub at_most_mib: Option<u64>,
+}

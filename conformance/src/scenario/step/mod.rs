@@ -1,0 +1,198 @@
+//! The steps of a scenario: one verb each. What a verb may say stands in the files beside this one.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use super::Expression;
+use super::short::OrShort;
+
+mod calls;
+mod connections;
+mod flow;
+mod frames;
+mod members;
+
+pub use calls::*;
+pub use connections::*;
+pub use flow::*;
+pub use frames::*;
+pub use members::*;
+
+/// One step: a verb, and the requirement that is blamed when it fails, if it is not the scenario's first.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What to do or to await.
+    pub verb: Verb,
+    /// The requirement that this step judges.
+    pub cite: Option<String>,
+}
+
+/// Writes the enum of verbs once: as a type, as the list of keys a step may have, and as the reader of each.
+macro_rules! verbs {
+    ($($(#[doc = $doc:literal])* $key:literal => $variant:ident($body:ty),)*) => {
+        /// Everything that a step can do.
+        #[derive(Debug, Clone, Deserialize, JsonSchema)]
+        pub enum Verb {
+            $($(#[doc = $doc])* #[serde(rename = $key)] $variant($body),)*
+        }
+
+        const VERBS: &[&str] = &[$($key),*];
+
+        impl Verb {
+            /// The key that stands for this verb in a file.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $key,)* }
+            }
+
+            fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Self>, A::Error> {
+                Ok(match key {
+                    $($key => Some(Self::$variant(map.next_value::<$body>()?)),)*
+                    _ => None,
+                })
+            }
+        }
+    };
+}
+
+verbs! {
+    /// Starts a node that is declared `start: later`, or starts an ended one again under its name and port.
+    "start" => Start(String),
+    /// Ends a node in an orderly way (`shutdown`, or end of input) and awaits exit status 0.
+    "stop" => Stop(String),
+    /// Kills a node's process (SIGKILL) and awaits its end.
+    "kill" => Kill(String),
+    /// Freezes a node's process (SIGSTOP).
+    "freeze" => Freeze(String),
+    /// Lets a frozen process go on (SIGCONT).
+    "thaw" => Thaw(String),
+
+    /// Opens a connection to a node, TLS included, without a handshake.
+    "connect" => Connect(Connect),
+    /// Does the initiator's part of the handshake on an open connection.
+    "handshake" => Handshake(Handshake),
+    /// Opens a connection and does the initiator's handshake: afterwards the session is live at the node.
+    "join" => Join(OrShort<Join>),
+    /// Makes a node dial a peer: by `node.connect`, or by a PEER_LIST where the node has no adapter.
+    "make_dial" => MakeDial(MakeDial),
+    /// Awaits a node's dial and does the acceptor's part.
+    "accept" => Accept(OrShort<Accept>),
+    /// Sends frames or bytes.
+    "send" => Send(Box<Send>),
+    /// Awaits the next frame of a session, or several in any order.
+    "expect" => Expect(Expect),
+    /// Awaits frames of one list message until its entries are complete.
+    "collect" => Collect(Collect),
+    /// Sends PING on each session, in order, and awaits its PONG; frames that come before stay to be expected.
+    "fence" => Fence(Sessions),
+    /// Fences each session, in order, and fails on any frame that has come and was not expected.
+    "quiet" => Quiet(Quiet),
+    /// Awaits the end of a connection by the node.
+    "expect_closed" => ExpectClosed(OrShort<ExpectClosed>),
+    /// Ends a connection from the peer's side.
+    "close" => CloseConnection(OrShort<CloseConnection>),
+    /// Stops or resumes the reading of a connection's bytes.
+    "reading" => Reading(Reading),
+    /// Says whether the harness answers the node's PINGs by itself.
+    "answer_pings" => AnswerPings(AnswerPings),
+    /// Awaits PINGs that the node sends.
+    "expect_ping" => ExpectPing(ExpectPing),
+    /// Judges what was seen of TLS.
+    "tls" => Tls(Tls),
+    /// Stops a peer's port: further connections are refused.
+    "refuse_dials" => RefuseDials(String),
+    /// Awaits until so many TCP connections of nodes have come in at these peers and not been accepted by a step.
+    "expect_dials" => ExpectDials(ExpectDials),
+    /// Fails when a node has dialled one of these peers since the last `accept`.
+    "no_dial" => NoDial(Peers),
+
+    /// Calls a method of the control protocol and judges the answer.
+    "call" => Call(Call),
+    /// Sends a request without awaiting its answer.
+    "start_call" => StartCall(StartCall),
+    /// Awaits the answer to a `start_call` or `make_dial`.
+    "await" => Await(Await),
+    /// Calls a method again and again until its result matches.
+    "eventually" => Eventually(Eventually),
+    /// Awaits a notification.
+    "event" => Event(Event),
+    /// After a barrier: fails when a matching notification has come that no `event` step took.
+    "no_event" => NoEvent(Event),
+
+    /// Connects a WebSocket member to a room.
+    "member" => Member(MemberStep),
+    /// Awaits a member's next texts, in order.
+    "texts" => Texts(Texts),
+    /// Sends a text as a member.
+    "member_send" => MemberSend(MemberSend),
+    /// Stops or resumes a member's reading.
+    "member_reading" => MemberReading(MemberReading),
+    /// Ends a member's connection.
+    "close_member" => CloseMember(CloseMember),
+    /// Awaits that the node ends a member's connection.
+    "expect_member_closed" => ExpectMemberClosed(String),
+
+    /// Runs steps once for each value.
+    "for" => For(For),
+    /// Gives values names.
+    "let" => Let(IndexMap<String, Expression>),
+    /// Judges a value.
+    "check" => Check(Check),
+    /// Notes the time under a name, for `elapsed` and `expect_closed`.
+    "clock" => Clock(String),
+    /// Judges the time since a `clock` step.
+    "elapsed" => Elapsed(Elapsed),
+    /// Notes a node's resident memory under a name, or judges its growth since.
+    "memory" => Memory(Memory),
+}
+
+impl JsonSchema for Step {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Verb::json_schema(generator)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StepVisitor;
+
+        impl<'de> Visitor<'de> for StepVisitor {
+            type Value = Step;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a step: a map with one verb and perhaps `cite`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Step, A::Error> {
+                let (mut verb, mut cite) = (None::<Verb>, None::<String>);
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "cite" {
+                        if cite.replace(map.next_value()?).is_some() {
+                            return Err(de::Error::duplicate_field("cite"));
+                        }
+                        continue;
+                    }
+                    if let Some(first) = &verb {
+                        return Err(de::Error::custom(format_args!(
+                            "a step has one verb, this one has `{}` and `{key}`",
+                            first.name()
+                        )));
+                    }
+                    verb = Some(Verb::read(&key, &mut map)?.ok_or_else(|| de::Error::unknown_field(&key, VERBS))?);
+                }
+                let verb = verb.ok_or_else(|| de::Error::custom("a step needs a verb"))?;
+                Ok(Step { verb, cite })
+            }
+        }
+
+        deserializer.deserialize_map(StepVisitor)
+    }
+}
