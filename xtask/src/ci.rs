@@ -22,6 +22,7 @@ type Check = (&'static str, &'static str, &'static [&'static str]);
 const CHECKS: &[Check] = &[
     ("format", "cargo", &["fmt", "--all", "--check"]),
     ("clippy", "cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]),
+    ("documentation", "cargo", &["doc", "--workspace", "--no-deps", "--quiet"]),
     ("deny", "cargo", &["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"]),
     ("independence", "xtask", &["independence"]),
     ("spec", "xtask", &["spec", "check"]),
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let status = command(program)?
             .args(*words)
             .current_dir(&root)
+            .env("RUSTDOCFLAGS", "--deny warnings")
             .status()
             .with_context(|| format!("{program} could not be run"))?;
         if !status.success() {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::connections::Sessions;
 use crate::scenario::{Expression, Matcher};
 
-/// See [`Verb::Call`].
+/// See [`super::Verb::Call`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
@@ -27,7 +27,7 @@ pub struct Call {
     pub error: Option<String>,
 }
 
-/// See [`Verb::StartCall`].
+/// See [`super::Verb::StartCall`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartCall {
@@ -43,7 +43,7 @@ pub struct StartCall {
     pub params: IndexMap<String, Expression>,
 }
 
-/// See [`Verb::Await`].
+/// See [`super::Verb::Await`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Await {
@@ -60,7 +60,7 @@ pub struct Await {
     pub within_ms: Option<Expression>,
 }
 
-/// See [`Verb::Eventually`].
+/// See [`super::Verb::Eventually`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Eventually {
@@ -80,7 +80,7 @@ pub struct Eventually {
     pub error: Option<String>,
 }
 
-/// See [`Verb::Event`] and [`Verb::NoEvent`].
+/// See [`super::Verb::Event`] and [`super::Verb::NoEvent`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {

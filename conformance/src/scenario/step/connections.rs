@@ -55,7 +55,7 @@ pub enum TlsChoice {
     None,
 }
 
-/// See [`Verb::Connect`].
+/// See [`super::Verb::Connect`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connect {
@@ -69,7 +69,7 @@ pub struct Connect {
     pub tls: TlsChoice,
 }
 
-/// See [`Verb::Handshake`].
+/// See [`super::Verb::Handshake`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handshake {
@@ -116,7 +116,7 @@ pub enum Opening {
     Expect,
 }
 
-/// See [`Verb::Join`]. A plain text is the peer.
+/// See [`super::Verb::Join`]. A plain text is the peer.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
@@ -148,7 +148,7 @@ impl ShortForm for Join {
     }
 }
 
-/// See [`Verb::MakeDial`].
+/// See [`super::Verb::MakeDial`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MakeDial {
@@ -177,7 +177,7 @@ pub enum CertificateChoice {
     ForeignKey,
 }
 
-/// See [`Verb::Accept`]. A plain text is the peer.
+/// See [`super::Verb::Accept`]. A plain text is the peer.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accept {
@@ -228,7 +228,7 @@ pub enum CloseHow {
     Reset,
 }
 
-/// See [`Verb::CloseConnection`]. A plain text is the connection, which is ended with close_notify.
+/// See [`super::Verb::CloseConnection`]. A plain text is the connection, which is ended with close_notify.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseConnection {
@@ -245,7 +245,7 @@ impl ShortForm for CloseConnection {
     }
 }
 
-/// See [`Verb::Reading`].
+/// See [`super::Verb::Reading`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
@@ -255,7 +255,7 @@ pub struct Reading {
     pub enabled: bool,
 }
 
-/// See [`Verb::AnswerPings`].
+/// See [`super::Verb::AnswerPings`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerPings {
@@ -265,7 +265,7 @@ pub struct AnswerPings {
     pub enabled: bool,
 }
 
-/// See [`Verb::Tls`].
+/// See [`super::Verb::Tls`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -291,7 +291,7 @@ pub struct Tls {
     pub key: Option<String>,
 }
 
-/// See [`Verb::ExpectDials`].
+/// See [`super::Verb::ExpectDials`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectDials {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Step;
 use crate::scenario::{Expression, Matcher};
 
-/// See [`Verb::For`].
+/// See [`super::Verb::For`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct For {
@@ -22,7 +22,7 @@ pub struct For {
     pub steps: Vec<Step>,
 }
 
-/// See [`Verb::Check`].
+/// See [`super::Verb::Check`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
@@ -35,7 +35,7 @@ pub struct Check {
     pub because: Option<String>,
 }
 
-/// See [`Verb::Elapsed`].
+/// See [`super::Verb::Elapsed`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Elapsed {
@@ -49,7 +49,7 @@ pub struct Elapsed {
     pub at_most_ms: Option<Expression>,
 }
 
-/// See [`Verb::Memory`].
+/// See [`super::Verb::Memory`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {

@@ -9,7 +9,7 @@ use super::connections::Sessions;
 use crate::scenario::short::{self, ShortForm};
 use crate::scenario::{Expression, Matcher};
 
-/// See [`Verb::Send`]. Exactly one of `message`, `payload`, `raw`, `announce` and `frames` says what.
+/// See [`super::Verb::Send`]. Exactly one of `message`, `payload`, `raw`, `announce` and `frames` says what.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
@@ -132,7 +132,7 @@ pub struct Pieces {
     pub pause_ms: Option<Expression>,
 }
 
-/// See [`Verb::Expect`].
+/// See [`super::Verb::Expect`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -169,7 +169,7 @@ pub struct ExpectedFrame {
     pub fields: IndexMap<String, Matcher>,
 }
 
-/// See [`Verb::Collect`].
+/// See [`super::Verb::Collect`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Collect {
@@ -190,7 +190,7 @@ pub struct Collect {
     pub frames_at_least: Option<Expression>,
 }
 
-/// See [`Verb::Quiet`]. A plain string or list is the sessions.
+/// See [`super::Verb::Quiet`]. A plain string or list is the sessions.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub enum Quiet {
@@ -221,7 +221,7 @@ pub struct QuietOnly {
     pub of: Vec<String>,
 }
 
-/// See [`Verb::ExpectClosed`]. A plain text is the connection, which has to end with nothing sent before.
+/// See [`super::Verb::ExpectClosed`]. A plain text is the connection, which has to end with nothing sent before.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectClosed {
@@ -247,7 +247,7 @@ impl ShortForm for ExpectClosed {
     }
 }
 
-/// See [`Verb::ExpectPing`].
+/// See [`super::Verb::ExpectPing`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectPing {

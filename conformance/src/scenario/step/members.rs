@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::connections::Sessions;
 use crate::scenario::Expression;
 
-/// See [`Verb::Member`].
+/// See [`super::Verb::Member`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberStep {
@@ -19,7 +19,7 @@ pub struct MemberStep {
     pub room: Expression,
 }
 
-/// See [`Verb::Texts`].
+/// See [`super::Verb::Texts`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Texts {
@@ -29,7 +29,7 @@ pub struct Texts {
     pub are: Vec<Expression>,
 }
 
-/// See [`Verb::MemberSend`].
+/// See [`super::Verb::MemberSend`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberSend {
@@ -39,7 +39,7 @@ pub struct MemberSend {
     pub text: Expression,
 }
 
-/// See [`Verb::MemberReading`].
+/// See [`super::Verb::MemberReading`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberReading {
@@ -49,7 +49,7 @@ pub struct MemberReading {
     pub enabled: bool,
 }
 
-/// See [`Verb::CloseMember`].
+/// See [`super::Verb::CloseMember`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseMember {
