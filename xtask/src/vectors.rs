@@ -6,10 +6,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use conformance::case::{Case, Kind};
 use conformance::codec::{explain, explain_frame};
+use conformance::report;
 use conformance::requirement::Spec;
+use conformance::results::Outcome;
+use conformance::run::{self, Options};
 use conformance::schema::{self, Phase, Schema};
+use conformance::setup;
 use conformance::vectors::{self, Fill, Problem};
+
+use crate::workspace;
 
 /// Golden vectors: bytes that spec, nodes and harness have to agree on.
 #[derive(Debug, Subcommand)]
@@ -20,8 +27,12 @@ pub(crate) enum VectorsCommand {
         #[arg(long)]
         fill: bool,
     },
-    /// Find stale files, reused ids, unknown requirements and missing vectors.
-    Check,
+    /// Find stale files, reused ids, unknown requirements and missing vectors, and vectors that a node's codec disagrees with.
+    Check {
+        /// The manifest of a node with the capability `codec` [default: the reference node's].
+        #[arg(long, value_name = "MANIFEST")]
+        node: Option<PathBuf>,
+    },
     /// Write the vectors as JSON, one file a family.
     Export {
         /// The folder to write to; made if need be.
@@ -42,6 +53,38 @@ pub(crate) enum VectorsCommand {
     },
 }
 
+/// Judges a node's codec by all vectors.
+fn judged(node: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let suite = match workspace::suite()? {
+        Ok(suite) => suite,
+        Err(code) => return Ok(code),
+    };
+    let options = setup::Options {
+        manifest: node.map_or_else(workspace::default_manifest, Ok)?,
+        target_directory: workspace::target_directory()?,
+        fault: None,
+        repeat: "cargo xtask conformance".to_owned(),
+        patience: 1.0,
+    };
+    let manifest = setup::build(&options.manifest, &options.target_directory)?;
+    let ready = setup::probe(&suite, manifest, &options)?;
+    let cases: Vec<Case> = suite.cases.iter().filter(|case| matches!(case.kind, Kind::Vector(_))).cloned().collect();
+    let filters = vec!["vectors/".to_owned()];
+    let run_options = Options { jobs: 2, repeat: 1, command: options.repeat.clone(), filters };
+    let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |_| true);
+    let mut agreed = 0;
+    for case in &results.cases {
+        match &case.outcome {
+            Outcome::Pass => agreed += 1,
+            Outcome::Fail { failure } => eprint!("{}", report::failure(&results, case, failure)),
+            Outcome::Error { problem } => eprint!("{}", report::problem(case, problem)),
+            Outcome::Skipped { missing } => eprintln!("{}: skipped, {} lacks {missing}", case.id, ready.facts.name),
+        }
+    }
+    println!("the codec of {} agrees with {agreed} of {} vectors", ready.facts.name, results.cases.len());
+    Ok(if agreed == results.cases.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Runs the command. Findings are printed, one a line, and end with 1; bad input ends with 2.
 pub(crate) fn run(command: VectorsCommand) -> anyhow::Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().context("finding the repository")?;
@@ -56,7 +99,7 @@ pub(crate) fn run(command: VectorsCommand) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        VectorsCommand::Check => {
+        VectorsCommand::Check { node } => {
             let known: BTreeSet<String> = Spec::load(&spec)?.requirements.into_keys().collect();
             let problems = vectors::check(&schema, &folder, &known);
             if !problems.is_empty() {
@@ -66,7 +109,7 @@ pub(crate) fn run(command: VectorsCommand) -> anyhow::Result<ExitCode> {
             let counts: Vec<String> =
                 corpus.sets.iter().map(|set| format!("{} {}", set.family, set.vectors.len())).collect();
             println!("{} vectors: {}", corpus.vectors().count(), counts.join(", "));
-            Ok(ExitCode::SUCCESS)
+            judged(node)
         }
         VectorsCommand::Export { json } => {
             for path in vectors::export(&schema, &folder, &json)? {
