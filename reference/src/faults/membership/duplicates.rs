@@ -118,10 +118,20 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        id: "names-are-compared-without-case",
+        id: "small-letters-come-before-capitals",
         requirement: "MEM-20",
-        description: "Which name is the larger one is decided without regard to case.",
-        make: || on_claim(|context, claim| by_order(context, claim, |name| name.to_lowercase().into_bytes())),
+        description: "Which name is the larger one is decided with small letters in front of capitals.",
+        make: || on_claim(|context, claim| by_order(context, claim, capitals_last)),
+    },
+    Fault {
+        id: "names-are-compared-as-utf-16",
+        requirement: "MEM-20",
+        description: "Which name is the larger one is decided by UTF-16 units, not by bytes.",
+        make: || {
+            on_claim(|context, claim| {
+                by_order(context, claim, |name| name.encode_utf16().flat_map(u16::to_be_bytes).collect())
+            })
+        },
     },
     Fault {
         id: "superseded-dial-stays-open",
@@ -199,6 +209,12 @@ pub(super) const FAULTS: &[Fault] = &[
 fn newest(context: &Context<'_>) -> Option<ConnectionView> {
     let accepted = context.sessions().into_iter().filter(|(conn, _)| conn.role == Role::Accepted);
     accepted.max_by_key(|(conn, _)| *conn).map(|(_, view)| view)
+}
+
+fn capitals_last(name: &str) -> Vec<u8> {
+    let swapped =
+        |byte: u8| if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+    name.bytes().map(swapped).collect()
 }
 
 /// Decides by another order than that of bytes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pongs::{BehindDials, BehindPing, Effects, HeldUp, Impatient, NewestAlone, Open};
+use super::pongs::{BehindDials, BehindPing, BehindPong, Collected, HeldUp, Impatient, NewestAlone, Open};
 use crate::{
     faults::{
         filter::{Context, Filter},
@@ -41,13 +41,13 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "pong-overtakes-effects",
         requirement: "MEM-30",
         description: "PONG comes before what earlier frames of its session cause to be sent there.",
-        make: || Effects::late(|effect, cause| effect == cause),
+        make: || Box::new(BehindPong::default()),
     },
     Fault {
-        id: "pong-overtakes-effects-on-other-sessions",
+        id: "effects-on-other-sessions-are-collected",
         requirement: "MEM-30",
-        description: "PONG comes before what earlier frames of its session cause to be sent to others.",
-        make: || Effects::late(|effect, cause| effect != cause),
+        description: "What a frame causes to be sent to other sessions is collected for a while, PONG or not.",
+        make: || Box::new(Collected::default()),
     },
     Fault {
         id: "pong-waits-for-the-own-ping",

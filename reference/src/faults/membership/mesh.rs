@@ -47,6 +47,18 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        id: "lists-are-ignored-while-dialling",
+        requirement: "MEM-6",
+        description: "A PEER_LIST that comes while a dial is under way is lost.",
+        make: || {
+            list_in(|context, _, names| {
+                if !context.dials().is_empty() {
+                    names.clear();
+                }
+            })
+        },
+    },
+    Fault {
         id: "names-behind-the-own-are-not-dialled",
         requirement: "MEM-7",
         description: "A PEER_LIST is read up to the node's own name only.",
@@ -192,14 +204,13 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        id: "lists-are-ignored-while-dialling",
+        id: "smaller-names-are-left-to-dial",
         requirement: "MEM-15",
-        description: "A PEER_LIST that comes while a dial is under way is lost.",
+        description: "Of listed names a node dials the larger ones only, as if the others would dial it.",
         make: || {
             list_in(|context, _, names| {
-                if !context.dials().is_empty() {
-                    names.clear();
-                }
+                let own = context.identity().map(|identity| identity.name.as_str());
+                names.retain(|name| own.is_some_and(|own| *name > own));
             })
         },
     },

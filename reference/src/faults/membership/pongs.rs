@@ -23,61 +23,107 @@ use crate::{
 /// How long what is kept back may wait for a reason to go.
 const WHILE: Duration = Duration::from_millis(50);
 
-/// Keeps back what a frame causes to be sent until the next PONG to where the frame came from, or for a while.
-pub(super) struct Effects {
-    is_late: fn(ConnId, ConnId) -> bool,
-    cause: Option<ConnId>,
-    late: Vec<Output>,
-    due: Option<Instant>,
-}
+/// Which session's frame the node is handling.
+#[derive(Default)]
+struct Cause(Option<ConnId>);
 
-impl Effects {
-    /// `is_late` gets the connection to which something is sent, and the one that caused it.
-    pub(super) fn late(is_late: fn(ConnId, ConnId) -> bool) -> Box<dyn Filter> {
-        Box::new(Self { is_late, cause: None, late: Vec::new(), due: None })
-    }
-
-    fn release(&mut self, context: &mut Context<'_>) {
-        mem::take(&mut self.late).into_iter().for_each(|output| context.add_output(output));
-        self.due = None;
-    }
-}
-
-impl Filter for Effects {
-    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
-        let cause = match &input {
+impl Cause {
+    fn follow(&mut self, context: &Context<'_>, input: &Input) {
+        self.0 = match input {
             Input::Frame(conn, _) if context.phase(*conn) == Some(Phase::Session) => Some(*conn),
             _ => None,
         };
-        if cause.is_none() || cause != self.cause {
-            self.release(context);
+    }
+}
+
+/// What is kept back, and until when at the latest.
+#[derive(Default)]
+struct Late {
+    outputs: Vec<Output>,
+    due: Option<Instant>,
+}
+
+impl Late {
+    fn keep(&mut self, context: &Context<'_>, output: Output) {
+        self.due.get_or_insert(context.now + WHILE);
+        self.outputs.push(output);
+    }
+
+    fn release(&mut self, context: &mut Context<'_>) {
+        mem::take(self).outputs.into_iter().for_each(|output| context.add_output(output));
+    }
+}
+
+/// Keeps back what a frame causes to be sent to its own session until the next PONG there, or for a while.
+#[derive(Default)]
+pub(super) struct BehindPong {
+    cause: Cause,
+    late: Late,
+}
+
+impl Filter for BehindPong {
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        let before = self.cause.0;
+        self.cause.follow(context, &input);
+        if self.cause.0 != before {
+            self.late.release(context);
         }
-        self.cause = cause;
         Some(input)
     }
 
     fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        match (self.cause, output) {
-            (Some(cause), Output::Send(conn, payload)) if is(PONG, &payload) && conn == cause => {
+        match output {
+            Output::Send(conn, payload) if Some(conn) == self.cause.0 && is(PONG, &payload) => {
                 context.send(conn, payload);
-                self.release(context);
+                self.late.release(context);
                 None
             }
-            (Some(cause), Output::Send(conn, payload)) if (self.is_late)(conn, cause) => {
-                self.due.get_or_insert(context.now + WHILE);
-                self.late.push(Output::Send(conn, payload));
+            Output::Send(conn, _) if Some(conn) == self.cause.0 => {
+                self.late.keep(context, output);
                 None
             }
-            (_, output) => Some(output),
+            _ => Some(output),
         }
     }
 
     fn wake(&self) -> Option<Instant> {
-        self.due
+        self.late.due
     }
 
     fn awake(&mut self, context: &mut Context<'_>) {
-        self.release(context);
+        self.late.release(context);
+    }
+}
+
+/// Keeps back what a frame causes to be sent to other sessions for a while.
+#[derive(Default)]
+pub(super) struct Collected {
+    cause: Cause,
+    late: Late,
+}
+
+impl Filter for Collected {
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        self.cause.follow(context, &input);
+        Some(input)
+    }
+
+    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
+        match (&output, self.cause.0) {
+            (Output::Send(conn, _), Some(cause)) if *conn != cause => {
+                self.late.keep(context, output);
+                None
+            }
+            _ => Some(output),
+        }
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.late.due
+    }
+
+    fn awake(&mut self, context: &mut Context<'_>) {
+        self.late.release(context);
     }
 }
 
