@@ -1,27 +1,20 @@
 //! Faults of the one session per pair (MEM-16 to MEM-23).
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::cmp::Ordering;
 
 use super::{
-    claims::{Claim, Verdict, judged, on_claim, on_right_reply},
-    dial_again, unregister_all,
+    claims::{Claim, Verdict, on_claim, on_right_reply},
+    dial_again,
+    races::{AckFirst, Connects, CountsFromTls, OpenDial, QueueForgetsNobody},
+    unregister_all,
 };
 use crate::{
     faults::{
-        filter::{Context, Filter},
-        payload::names,
+        filter::Context,
         single::{on_input, on_output},
         table::Fault,
     },
-    node::{Answer, Command, CommandError, ConnId, ConnectionView, Event, How, Input, Output, Refusal, Role, Token},
-    wire::{
-        Message, NodeName,
-        handshake::{Ack, Challenge},
-        message::Phase,
-    },
+    node::{Command, ConnId, ConnectionView, Event, Input, Output, Refusal, Role},
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -195,13 +188,18 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "connect-fails-if-the-peer-comes-first",
         requirement: "MEM-23",
         description: "A request to connect fails when an accepted connection supersedes its dial.",
-        make: || Box::new(Connects::default()),
+        make: || {
+            Connects::failing(|context, name, _| {
+                let mut sessions = context.sessions().into_iter();
+                sessions.any(|(conn, view)| conn.role == Role::Accepted && view.peer.as_ref() == Some(name))
+            })
+        },
     },
     Fault {
         id: "last-connect-of-several-succeeds",
         requirement: "MEM-23",
         description: "Where several requests to connect wait for one session, only the last succeeds.",
-        make: || Box::new(Connects { only_last: true, ..Connects::default() }),
+        make: || Connects::failing(|_, name, waiting| waiting.values().any(|other| other == name)),
     },
 ];
 
@@ -225,163 +223,5 @@ fn by_order(context: &Context<'_>, claim: &Claim, key: fn(&str) -> Vec<u8>) -> V
         (true, false) => Verdict::Close,
         (false, true) => Verdict::After(dial),
         _ => Verdict::Right,
-    }
-}
-
-/// Sends ACK in front of the close for `refusal`.
-struct AckFirst {
-    refusal: Refusal,
-    asked: BTreeMap<ConnId, Challenge>,
-    closing: Option<(ConnId, How)>,
-}
-
-impl AckFirst {
-    fn because(refusal: Refusal) -> Box<dyn Filter> {
-        Box::new(Self { refusal, asked: BTreeMap::new(), closing: None })
-    }
-}
-
-impl Filter for AckFirst {
-    fn frame_in(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
-        let in_handshake = context.connection(conn).is_some_and(|view| view.phase == Phase::Handshake);
-        if in_handshake
-            && conn.role == Role::Accepted
-            && let Ok((Message::Reply(reply), _)) = Message::decode(Phase::Handshake, &payload)
-        {
-            self.asked.insert(conn, reply.challenge);
-        }
-        Some(payload)
-    }
-
-    /// The close comes first, the reason behind it.
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        if let Some((conn, how)) = self.closing.take() {
-            if matches!(&output, Output::Event(Event::Refused(_, why)) if *why == self.refusal)
-                && let Some((challenge, identity)) = self.asked.remove(&conn).zip(context.identity())
-                && let Ok(ack) = (Ack { proof: identity.cookie.prove(&challenge) }).encode()
-            {
-                context.send(conn, ack);
-            }
-            context.add_output(Output::Close(conn, how));
-        }
-        match output {
-            Output::Close(conn, how) if self.asked.contains_key(&conn) => {
-                self.closing = Some((conn, how));
-                None
-            }
-            _ => Some(output),
-        }
-    }
-}
-
-/// Knows which dials have TLS.
-#[derive(Default)]
-struct CountsFromTls {
-    secured: BTreeSet<ConnId>,
-}
-
-impl Filter for CountsFromTls {
-    fn input(&mut self, _context: &mut Context<'_>, input: Input) -> Option<Input> {
-        if let Input::Dialled(conn) = &input {
-            self.secured.insert(*conn);
-        }
-        Some(input)
-    }
-
-    fn frame_in(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
-        judged(context, conn, payload, |context, claim| {
-            let dial = claim.own_dial(context).filter(|dial| !self.secured.contains(dial));
-            Verdict::after(dial.filter(|_| claim.is_larger(context)))
-        })
-    }
-}
-
-/// Forgets to close a dial that an accepted connection has superseded.
-#[derive(Default)]
-struct OpenDial {
-    closing: Option<(ConnId, How)>,
-}
-
-impl Filter for OpenDial {
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        let superseded = matches!(output, Output::Event(Event::Refused(_, Refusal::Superseded)));
-        if let Some((conn, how)) = self.closing.take().filter(|_| !superseded) {
-            context.add_output(Output::Close(conn, how));
-        }
-        match output {
-            Output::Close(conn, how) if conn.role == Role::Dialled => {
-                self.closing = Some((conn, how));
-                None
-            }
-            _ => Some(output),
-        }
-    }
-}
-
-/// Dials listed names whose nodes came by themselves as soon as a dial has ended.
-#[derive(Default)]
-struct QueueForgetsNobody {
-    listed: BTreeSet<NodeName>,
-    came: Vec<NodeName>,
-}
-
-impl Filter for QueueForgetsNobody {
-    fn frame_in(&mut self, context: &mut Context<'_>, _conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
-        let live: BTreeSet<_> = context.sessions().into_iter().filter_map(|(_, view)| view.peer).collect();
-        let listed = names(&payload).into_iter().flatten().filter_map(|name| NodeName::parse(name).ok());
-        self.listed.extend(listed.filter(|name| !live.contains(name)));
-        Some(payload)
-    }
-
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        match &output {
-            Output::Dial { conn, .. } => {
-                let dials = context.dials();
-                self.listed.retain(|name| !dials.iter().any(|(dial, target)| dial == conn && target == name));
-            }
-            Output::Event(Event::SessionOpened(peer, _)) => {
-                if let Some(peer) = self.listed.take(peer) {
-                    self.came.push(peer);
-                }
-            }
-            Output::Event(Event::DialFailed(..)) => {
-                self.came.drain(..).for_each(|peer| dial_again(context, &peer));
-            }
-            _ => {}
-        }
-        Some(output)
-    }
-}
-
-/// Answers requests to connect wrongly.
-#[derive(Default)]
-struct Connects {
-    only_last: bool,
-    waiting: BTreeMap<Token, NodeName>,
-}
-
-impl Filter for Connects {
-    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
-        if let Input::Command(token, Command::Connect(name)) = &input
-            && !context.sessions().iter().any(|(_, view)| view.peer.as_ref() == Some(name))
-        {
-            self.waiting.insert(*token, name.clone());
-        }
-        Some(input)
-    }
-
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        let Output::Reply(token, Ok(Answer::Done)) = &output else { return Some(output) };
-        let Some(name) = self.waiting.remove(token) else { return Some(output) };
-        let fails = if self.only_last {
-            self.waiting.iter().any(|(_, other)| *other == name)
-        } else {
-            let mut sessions = context.sessions().into_iter();
-            sessions.any(|(conn, view)| conn.role == Role::Accepted && view.peer.as_ref() == Some(&name))
-        };
-        if fails {
-            return Some(Output::Reply(*token, Err(CommandError::ConnectFailed("the dial was closed".into()))));
-        }
-        Some(output)
     }
 }

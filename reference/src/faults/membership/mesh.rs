@@ -1,16 +1,25 @@
 //! Faults of the mesh (MEM-6 to MEM-15).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    ops::Range,
+};
 
-use super::{NOBODY, claims::remove, dial_again};
+use super::{
+    NOBODY,
+    claims::remove,
+    dial_again,
+    lists::{BlameTheList, OneByOne, ReadAfterDials},
+};
 use crate::{
     faults::{
         filter::{Context, Filter},
-        payload::{names, peer, peer_list},
+        payload::{names, peer_list},
         single::{on_frame_in, on_input, on_output},
         table::Fault,
     },
-    node::{Command, ConnId, Event, Input, Output, Refusal, Role},
+    node::{Command, ConnId, ConnectionView, Event, Input, Output, Refusal, Role},
     wire::NodeName,
 };
 
@@ -196,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
             on_output(move |_, output| {
                 match &output {
                     Output::Event(Event::Refused(conn, Refusal::TimedOut)) => lost |= conn.role == Role::Dialled,
-                    Output::Dial { .. } if std::mem::take(&mut lost) => return None,
+                    Output::Dial { .. } if mem::take(&mut lost) => return None,
                     _ => {}
                 }
                 Some(output)
@@ -227,95 +236,14 @@ fn list_in(mut edit: impl FnMut(&mut Context<'_>, ConnId, &mut Vec<&str>) + 'sta
 
 /// The session with a node, if it is connected.
 fn connected(context: &Context<'_>, name: &str) -> Option<(ConnId, NodeName)> {
-    let named = |(conn, view): (ConnId, crate::node::ConnectionView)| Some((conn, view.peer?));
+    let named = |(conn, view): (ConnId, ConnectionView)| Some((conn, view.peer?));
     context.sessions().into_iter().filter_map(named).find(|(_, peer)| peer.as_str() == name)
 }
 
 /// Dials these names of a list outside the places.
-fn without_place(context: &mut Context<'_>, names: &mut Vec<&str>, which: std::ops::Range<usize>) {
+fn without_place(context: &mut Context<'_>, names: &mut Vec<&str>, which: Range<usize>) {
     let end = which.end.min(names.len());
     for name in names.drain(which.start.min(end)..end).filter_map(|name| NodeName::parse(name).ok()) {
         context.add_input(Input::Command(NOBODY, Command::Connect(name)));
-    }
-}
-
-/// Remembers who brought the last list.
-#[derive(Default)]
-struct BlameTheList {
-    bringer: Option<ConnId>,
-}
-
-impl Filter for BlameTheList {
-    fn frame_in(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
-        if names(&payload).is_some() {
-            self.bringer = Some(conn);
-        }
-        Some(payload)
-    }
-
-    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
-        if matches!(input, Input::DialFailed(..))
-            && let Some(bringer) = self.bringer.take().filter(|bringer| peer(context, *bringer).is_some())
-        {
-            context.close(bringer);
-        }
-        Some(input)
-    }
-}
-
-/// Keeps back what the bringer of a list sends until no dial is under way.
-#[derive(Default)]
-struct ReadAfterDials {
-    bringers: BTreeSet<ConnId>,
-    unread: VecDeque<(ConnId, Vec<u8>)>,
-}
-
-impl Filter for ReadAfterDials {
-    fn frame_in(&mut self, context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
-        let dialling = !context.dials().is_empty();
-        if dialling && self.bringers.contains(&conn) {
-            self.unread.push_back((conn, payload));
-            return None;
-        }
-        if names(&payload).is_some() {
-            self.bringers.insert(conn);
-        }
-        Some(payload)
-    }
-
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        if context.dials().is_empty() {
-            self.unread.drain(..).for_each(|(conn, payload)| context.add_input(Input::Frame(conn, payload)));
-        }
-        Some(output)
-    }
-}
-
-/// Keeps dials back until none that was started is under way.
-#[derive(Default)]
-struct OneByOne {
-    current: Option<ConnId>,
-    next: VecDeque<Output>,
-}
-
-impl Filter for OneByOne {
-    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
-        let dials = context.dials();
-        let under_way = |conn: ConnId| dials.iter().any(|(dial, _)| *dial == conn);
-        let output = match output {
-            Output::Dial { .. } => {
-                self.next.push_back(output);
-                None
-            }
-            _ => Some(output),
-        };
-        while !self.current.is_some_and(under_way) {
-            let Some(Output::Dial { conn, host, port }) = self.next.pop_front() else { break };
-            if under_way(conn) {
-                self.current = Some(conn);
-                context.add_output(Output::Dial { conn, host, port });
-            }
-        }
-        output
     }
 }

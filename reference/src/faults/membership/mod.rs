@@ -4,8 +4,10 @@ mod claims;
 mod disconnect;
 mod duplicates;
 mod heartbeat;
+mod lists;
 mod mesh;
 mod pongs;
+mod races;
 mod restarts;
 mod start;
 

@@ -3,6 +3,7 @@
 mod cleanup;
 mod owners;
 mod received;
+mod remembered;
 mod requests;
 
 use super::{filter::Context, table::Fault};

@@ -181,7 +181,7 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "registered-remote-process-has-the-own-creation",
         requirement: "REG-29",
         description: "GLOBAL_REGISTER of another node's process carries the creation of the node that tells it.",
-        make: || relayed_out(GLOBAL_REGISTER, |entry, own| with_creation(entry, own)),
+        make: || relayed_out(GLOBAL_REGISTER, with_creation),
     },
     Fault {
         id: "relayed-local-ids-have-32-bits",
