@@ -271,13 +271,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "rest-of-a-frame-is-waited-for",
         requirement: "FRAME-22",
-        description: "The whole node waits for the rest of a large frame, for ten seconds at most.",
+        description: "The whole node waits for the rest of a large frame, for a minute at most.",
         make: || Box::new(tolerance::WaitForRest::default()),
     },
     Fault {
-        id: "ignored-messages-cost-a-millisecond",
+        id: "ignored-messages-cost-ten-milliseconds",
         requirement: "FRAME-22",
-        description: "The whole node stands still for a millisecond for each message that it ignores.",
+        description: "The whole node stands still for ten milliseconds for each message that it ignores.",
         make: || on_frame_in(tolerance::ignore_slowly),
     },
     Fault {

@@ -130,7 +130,7 @@ impl Filter for WaitForRest {
         place.advance(&bytes, |_| {});
         let is_session = context.phase(conn) == Some(Phase::Session);
         if is_session && place.missing() > LARGE && self.waited.insert(conn) {
-            thread::sleep(Duration::from_secs(10));
+            thread::sleep(Duration::from_secs(60));
         }
         bytes
     }
@@ -138,7 +138,7 @@ impl Filter for WaitForRest {
 
 pub(super) fn ignore_slowly(context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
     if context.phase(conn).is_some_and(|phase| session_error(phase, &payload).is_some()) {
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(10));
     }
     Some(payload)
 }
