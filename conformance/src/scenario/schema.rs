@@ -16,5 +16,25 @@ pub fn scenario_schema() -> Value {
             properties.insert("cite".to_owned(), json!({"type": "string"}));
         }
     }
+    plain(&mut schema);
     schema
+}
+
+/// Links between items mean nothing to an editor: a description that opens with one loses it, or goes.
+fn plain(schema: &mut Value) {
+    match schema {
+        Value::Object(entries) => {
+            if let Some(Value::String(text)) = entries.get_mut("description")
+                && text.starts_with("See [")
+            {
+                *text = text.split_once(". ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+                if text.is_empty() {
+                    entries.shift_remove("description");
+                }
+            }
+            entries.values_mut().for_each(plain);
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        _ => {}
+    }
 }
