@@ -107,13 +107,13 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || starts_with_creation(|| 1),
     },
     Fault {
-        id: "creation-is-the-minute",
+        id: "creation-is-the-hour",
         requirement: "HS-22",
-        description: "The creation is the minute of the start, so that a quick restart has the same.",
+        description: "The creation is the hour of the start, so that a quick restart has the same.",
         make: || {
             starts_with_creation(|| {
-                let minutes = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() / 60);
-                (minutes % 255 + 1) as u8
+                let hours = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() / 3_600);
+                (hours % 255 + 1) as u8
             })
         },
     },
