@@ -56,18 +56,6 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        id: "lists-are-ignored-while-dialling",
-        requirement: "MEM-6",
-        description: "A PEER_LIST that comes while a dial is under way is lost.",
-        make: || {
-            list_in(|context, _, names| {
-                if !context.dials().is_empty() {
-                    names.clear();
-                }
-            })
-        },
-    },
-    Fault {
         id: "names-behind-the-own-are-not-dialled",
         requirement: "MEM-7",
         description: "A PEER_LIST is read up to the node's own name only.",
@@ -195,6 +183,18 @@ pub(super) const FAULTS: &[Fault] = &[
         requirement: "MEM-14",
         description: "A dial starts when the one before it is over.",
         make: || Box::new(OneByOne::default()),
+    },
+    Fault {
+        id: "lists-are-ignored-while-dialling",
+        requirement: "MEM-14",
+        description: "A PEER_LIST that comes while a dial is under way is lost.",
+        make: || {
+            list_in(|context, _, names| {
+                if !context.dials().is_empty() {
+                    names.clear();
+                }
+            })
+        },
     },
     Fault {
         id: "place-of-a-hanging-dial-is-lost",
