@@ -1,8 +1,12 @@
 //! `cargo xtask faults`: plant each fault of a node and show which cases catch it.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -12,6 +16,7 @@ use conformance::results::{CaseResult, Outcome};
 use conformance::run::{self, Options};
 use conformance::setup;
 use conformance::suite::Suite;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Deserialize;
 
 use crate::workspace;
@@ -30,9 +35,9 @@ pub(crate) struct Arguments {
     /// Run the whole suite against each fault, and show everything that fails.
     #[arg(long)]
     all_cases: bool,
-    /// How many cases are run at once [default: four a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
+    /// How many faults are planted at once, each in nodes of its own [default: four a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    at_once: Option<u16>,
 }
 
 /// A bug that a node can be started with.
@@ -100,11 +105,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !unknown.is_empty() {
         bail!("these faults break no requirement of the spec: {}", unknown.join(", "));
     }
-    let jobs = arguments.jobs.map_or_else(crate::conformance::default_jobs, usize::from);
+    let at_once = arguments.at_once.map_or_else(crate::conformance::default_jobs, usize::from);
+    let planting =
+        Planting { suite: &suite, manifest: &manifest, path: &path, target: &target, all_cases: arguments.all_cases };
     println!("{:<44} {:<9} caught by", "fault", "breaks");
     let mut missed = Vec::new();
-    for fault in &faults {
-        let caught = plant(&suite, &manifest, &path, &target, fault, arguments.all_cases, jobs)?;
+    for (fault, caught) in planting.all(&faults, at_once)? {
         println!("{:<44} {:<9} {}", fault.id, fault.requirement, shown(&caught));
         if caught.by.is_empty() {
             missed.push(fault);
@@ -151,40 +157,69 @@ fn shown(caught: &Caught) -> String {
     text
 }
 
-fn plant(
-    suite: &Suite,
-    manifest: &Manifest,
-    path: &Path,
-    target: &Path,
-    fault: &Fault,
+/// How many cases of one fault run at once: several faults do.
+const JOBS: usize = 4;
+
+/// What all faults have in common.
+struct Planting<'a> {
+    suite: &'a Suite,
+    manifest: &'a Manifest,
+    path: &'a Path,
+    target: &'a Path,
     all_cases: bool,
-    jobs: usize,
-) -> anyhow::Result<Caught> {
-    let options = setup::Options {
-        manifest: path.to_owned(),
-        target_directory: target.to_owned(),
-        fault: Some(fault.id.clone()),
-        repeat: format!("cargo xtask conformance --fault {}", fault.id),
-        patience: PATIENCE,
-    };
-    let ready = setup::probe(suite, manifest.clone(), &options)
-        .with_context(|| format!("the node with the fault {} cannot be judged", fault.id))?;
-    let cites = |requirements: &[String]| requirements.contains(&fault.requirement);
-    let cases: Vec<Case> = suite.cases.iter().filter(|case| all_cases || cites(&case.requirements)).cloned().collect();
-    let run_options =
-        Options { jobs, repeat: 1, command: options.repeat.clone(), filters: vec![fault.requirement.clone()] };
-    let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
-        // One case that catches it is enough, where nobody asked for the whole picture.
-        all_cases || !matches!(result.outcome, Outcome::Fail { .. })
-    });
-    let failed = |case: &&CaseResult| matches!(case.outcome, Outcome::Fail { .. });
-    let by: BTreeSet<String> = results
-        .cases
-        .iter()
-        .filter(failed)
-        .filter(|case| cites(&case.requirements))
-        .map(|case| case.id.clone())
-        .collect();
-    let others = results.cases.iter().filter(failed).filter(|case| !cites(&case.requirements)).count();
-    Ok(Caught { by: by.into_iter().collect(), others, run: cases.len() })
+}
+
+impl Planting<'_> {
+    /// Plants every fault, several at once; the results come in the order of the faults.
+    fn all<'f>(&self, faults: &'f [Fault], at_once: usize) -> anyhow::Result<Vec<(&'f Fault, Caught)>> {
+        let next = AtomicUsize::new(0);
+        let progress = ProgressBar::with_draw_target(
+            Some(faults.len() as u64),
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        );
+        let results = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..at_once.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(fault) = faults.get(index) else { break };
+                        let caught = self.plant(fault);
+                        progress.inc(1);
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((index, caught));
+                    }
+                });
+            }
+        });
+        progress.finish_and_clear();
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(index, caught)| Ok((&faults[index], caught?))).collect()
+    }
+
+    fn plant(&self, fault: &Fault) -> anyhow::Result<Caught> {
+        let options = setup::Options {
+            manifest: self.path.to_owned(),
+            target_directory: self.target.to_owned(),
+            fault: Some(fault.id.clone()),
+            repeat: format!("cargo xtask conformance --fault {}", fault.id),
+            patience: PATIENCE,
+        };
+        let ready = setup::probe(self.suite, self.manifest.clone(), &options)
+            .with_context(|| format!("the node with the fault {} cannot be judged", fault.id))?;
+        let cites = |requirements: &[String]| requirements.contains(&fault.requirement);
+        let selects = |case: &&Case| self.all_cases || cites(&case.requirements);
+        let cases: Vec<Case> = self.suite.cases.iter().filter(selects).cloned().collect();
+        let filters = vec![fault.requirement.clone()];
+        let run_options = Options { jobs: JOBS, repeat: 1, command: options.repeat.clone(), filters };
+        let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
+            // One case that catches it is enough, where nobody asked for the whole picture.
+            self.all_cases || !matches!(result.outcome, Outcome::Fail { .. })
+        });
+        let failed = |case: &&CaseResult| matches!(case.outcome, Outcome::Fail { .. });
+        let (by, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
+            results.cases.iter().filter(failed).partition(|case| cites(&case.requirements));
+        let by: BTreeSet<String> = by.into_iter().map(|case| case.id.clone()).collect();
+        Ok(Caught { by: by.into_iter().collect(), others: others.len(), run: cases.len() })
+    }
 }
