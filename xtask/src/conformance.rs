@@ -122,6 +122,9 @@ fn list(cases: &[Case]) {
     }
 }
 
+/// After how many cases a line is printed where there is no terminal.
+const REPORTED: u64 = 250;
+
 fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: String) -> Results {
     let total = cases.len() as u64 * u64::from(arguments.repeat);
     let bar = ProgressBar::with_draw_target(
@@ -142,10 +145,14 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: Str
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
         if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) {
             failed += 1;
-            bar.println(format!("not passed: {}", result.id));
+            bar.suspend(|| eprintln!("not passed: {}", result.id));
         }
         bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
         bar.inc(1);
+        // Where nobody draws a bar, a line now and then says that it goes on.
+        if bar.is_hidden() && bar.position() % REPORTED == 0 {
+            eprintln!("{} of {total} cases, {failed} not passed", bar.position());
+        }
         true
     });
     bar.finish_and_clear();
