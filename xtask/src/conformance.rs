@@ -150,7 +150,7 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: Str
         bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
         bar.inc(1);
         // Where nobody draws a bar, a line now and then says that it goes on.
-        if bar.is_hidden() && bar.position() % REPORTED == 0 {
+        if bar.is_hidden() && bar.position().is_multiple_of(REPORTED) {
             eprintln!("{} of {total} cases, {failed} not passed", bar.position());
         }
         true
