@@ -12,6 +12,7 @@ pub(crate) mod reader;
 pub(crate) mod reason;
 pub(crate) mod registry;
 pub(crate) mod room;
+pub(crate) mod term;
 pub(crate) mod writer;
 
 pub(crate) use framing::{FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Payload};
