@@ -84,6 +84,47 @@ fn control_ends_with_its_input() {
 }
 
 #[test]
+fn lines_nested_to_any_depth_are_answered() {
+    let (open, close) = (r#"{"kind":"some","value":"#, "}");
+    let encode = |id: u64, around: usize| {
+        let term = format!(r#"{}{{"kind":"unit"}}{}"#, open.repeat(around), close.repeat(around));
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"term.encode\",\"params\":{{\"term\":{term}}}}}\n")
+    };
+    let some = |values: usize| "28".repeat(values);
+    let lists = format!("{}1{}", "[".repeat(500_000), "]".repeat(500_000));
+    let input = [
+        encode(1, 999),
+        encode(2, 1_000),
+        encode(3, 500_000),
+        format!("{{\"id\":4,\"method\":\"term.decode\",\"params\":{{\"bytes\":\"01{}06\"}}}}\n", some(999)),
+        format!("{{\"id\":5,\"method\":\"term.decode\",\"params\":{{\"bytes\":\"01{}06\"}}}}\n", some(1_000_000)),
+        format!("{{\"id\":6,\"method\":\"node.self\",\"params\":{lists}}}\n"),
+        format!("{lists}\n"),
+        format!("{}\n", "[".repeat(1_000_000)),
+        "{\"id\":7,\"method\":\"initialize\",\"params\":{\"protocol\":5}}\n".to_owned(),
+    ];
+    let assert = node().arg("--control").write_stdin(input.concat()).assert().success();
+    let output = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let lines: Vec<&str> = output.lines().collect();
+    let expected = [
+        &format!("\"id\":1,\"result\":{{\"bytes\":\"01{}06\"}}", some(999))[..],
+        "\"id\":2,\"error\":{\"code\":-32021",
+        "\"id\":3,\"error\":{\"code\":-32021",
+        &format!("\"id\":4,\"result\":{{\"term\":{}{{\"kind\":\"unit\"}}{}", open.repeat(999), close.repeat(999)),
+        "\"id\":5,\"error\":{\"code\":-32020",
+        "\"id\":6,\"error\":{\"code\":-32602",
+        "\"id\":null,\"error\":{\"code\":-32600",
+        "\"id\":null,\"error\":{\"code\":-32700",
+        "\"id\":7,\"result\":{\"implementation\"",
+    ];
+    assert_eq!(lines.len(), expected.len());
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{:.80} is not {expected:.80}", line);
+    }
+    assert_eq!(output.matches("too_deep").count(), 3);
+}
+
+#[test]
 fn a_node_by_hand_stops_on_sigterm_and_never_shows_the_cookie() {
     let file = cookie(b"very-secret-cookie");
     let child = Process::new(env!("CARGO_BIN_EXE_snow-node"))

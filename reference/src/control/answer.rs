@@ -42,6 +42,10 @@ impl Failure {
     pub(crate) fn undecodable(kind: &str, message: impl Into<String>) -> Self {
         Self { data: Some(json!({"kind": kind})), ..Self::new(-32_020, message) }
     }
+
+    pub(crate) fn unencodable(kind: &str, message: impl Into<String>) -> Self {
+        Self { data: Some(json!({"kind": kind})), ..Self::new(-32_021, message) }
+    }
 }
 
 impl From<CommandError> for Failure {

@@ -6,7 +6,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 /// Most bytes of a line, inclusive of LF.
@@ -76,7 +75,7 @@ impl Printer {
         Self { lines, thread }
     }
 
-    pub(crate) fn print(&self, line: &Value) {
+    pub(crate) fn print(&self, line: &impl ToString) {
         let _ = self.lines.send(line.to_string());
     }
 

@@ -5,8 +5,10 @@
 mod answer;
 mod codec;
 mod lines;
+mod nesting;
 mod params;
 mod request;
+mod term;
 mod value;
 
 use std::collections::BTreeMap;
@@ -97,6 +99,9 @@ impl Control {
         };
         match action {
             Action::Answer(result) => self.printer.print(&json!({"jsonrpc": "2.0", "id": id, "result": result})),
+            Action::Text(result) => {
+                self.printer.print(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
+            }
             Action::Start(options) => {
                 let token = self.wait(id);
                 self.tell(Happening::Start(token, *options)).await;

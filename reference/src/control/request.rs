@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{answer::Failure, codec, lines::Line, params, value::PidValue};
+use super::{answer::Failure, codec, lines::Line, nesting, params, term, value::PidValue};
 use crate::{
     faults::Planted,
     net::{StartOptions, start::HostPort},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What this node says it can do. Only what is true.
-const CAPABILITIES: [&str; 3] = ["registry", "rooms", "codec"];
+const CAPABILITIES: [&str; 4] = ["registry", "rooms", "codec", "term"];
 
 /// The version of the Snow distribution protocol.
 const PROTOCOL: u64 = 5;
@@ -32,6 +32,8 @@ pub(crate) struct Request {
 pub(crate) enum Action {
     /// Nothing: this is the answer.
     Answer(Value),
+    /// The same as JSON text, for answers of a depth that values do not bear.
+    Text(String),
     Start(Box<StartOptions>),
     Barrier,
     Command(Command),
@@ -43,17 +45,23 @@ pub(crate) fn parse(line: &Line, planted: &Planted) -> Request {
     let Line::Bytes(line) = line else {
         return refuse(Failure::no_json("the line is longer than 64 MiB"));
     };
-    let object: Value = match serde_json::from_slice(line) {
-        Ok(object) => object,
+    let nesting::Json { value: mut object, levels } = match nesting::read(line) {
+        Ok(json) => json,
         Err(why) => return refuse(Failure::no_json(why.to_string())),
     };
     let id = object.get("id").filter(|id| id.is_number() || id.is_string()).cloned();
-    let (Some(method), Some(id)) = (object.get("method").and_then(Value::as_str), id) else {
+    let method = object.get("method").and_then(Value::as_str).map(str::to_owned);
+    let (Some(method), Some(id)) = (method, id) else {
         return refuse(Failure::no_request("a request has `jsonrpc`, `id` and `method`"));
     };
-    let mut params = object.get("params").cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    planted.request(method, &mut params);
-    Request { id, action: action(method, params) }
+    // Only the parameters of a term are read without recursion.
+    if levels > nesting::USUAL_LEVELS && method != "term.encode" {
+        return Request { id, action: Err(Failure::invalid_params("nested too deep")) };
+    }
+    let params = object.as_object_mut().and_then(|object| object.remove("params"));
+    let mut params = params.unwrap_or_else(|| Value::Object(Map::new()));
+    planted.request(&method, &mut params);
+    Request { id, action: action(&method, params) }
 }
 
 fn action(method: &str, params: Value) -> Result<Action, Failure> {
@@ -65,6 +73,8 @@ fn action(method: &str, params: Value) -> Result<Action, Failure> {
         "codec.encode" => return codec::encode(read(params)?).map(Action::Answer),
         "codec.frames" => return codec::frames(&read(params)?).map(Action::Answer),
         "codec.proof" => return codec::proof(read(params)?).map(Action::Answer),
+        "term.decode" => return term::decode(&read(params)?).map(Action::Text),
+        "term.encode" => return term::encode(&params).map(Action::Answer),
         "node.connect" => {
             let params::Node { node } = read(params)?;
             Command::Connect(NodeName::parse(&node).map_err(|why| invalid_name(&node, why))?)

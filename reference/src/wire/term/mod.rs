@@ -198,11 +198,9 @@ fn decode_part(reader: &mut Reader<'_>) -> Result<Part, TermError> {
         12 => Part::Set(announced(reader, MAX_ELEMENTS)?),
         13 => Part::Tuple(usize::from(reader.u8()?)),
         20 => Part::Struct { name: reader.string16()?.to_owned(), fields: usize::from(reader.u16()?) },
-        21 => Part::Sum {
-            name: reader.string16()?.to_owned(),
-            variant: reader.u8()?,
-            values: usize::from(reader.u16()?),
-        },
+        21 => {
+            Part::Sum { name: reader.string16()?.to_owned(), variant: reader.u8()?, values: usize::from(reader.u16()?) }
+        }
         30 => Part::Pid(WirePid::from_u64(reader.u64()?)),
         40 => Part::Some,
         41 => Part::None,
