@@ -5,15 +5,21 @@ use serde_json::{Value, json};
 
 use super::{
     answer::Failure,
-    value::{WirePidValue, array, bytes},
+    fields::{
+        AckFields, ChallengeFields, EntryFields, ExitFields, LinkFields, MonitorExitFields, MonitorFields, NameFields,
+        NonceFields, PeerListFields, RegSendFields, ReplyFields, RoomFields, SendFields, SpawnFields, SpawnReplyFields,
+        SyncFields, UnregisterFields,
+    },
+    value::{WirePidValue, array, bytes, wire_reason},
 };
 use crate::{
     node::CommandError,
     wire::{
-        FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Message,
+        FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Message, WirePid,
         handshake::{Ack, ChallengeMessage, Cookie, Name, Reply},
         membership::PeerList,
         message::{self, Undecodable},
+        process::{Exit, Link, Monitor, MonitorExit, RegSend, Send, Spawn, SpawnReply},
         registry::{GlobalEntry, GlobalSync},
         room::RoomBroadcast,
     },
@@ -45,73 +51,6 @@ pub(crate) struct Proof {
     cookie: Vec<u8>,
     #[serde(deserialize_with = "array")]
     challenge: [u8; 32],
-}
-
-#[derive(Debug, Deserialize)]
-struct NameFields {
-    name: String,
-    creation: u8,
-}
-
-#[derive(Debug, Deserialize)]
-struct ChallengeFields {
-    name: String,
-    creation: u8,
-    #[serde(deserialize_with = "array")]
-    challenge: [u8; 32],
-}
-
-#[derive(Debug, Deserialize)]
-struct ReplyFields {
-    #[serde(deserialize_with = "array")]
-    proof: [u8; 32],
-    #[serde(deserialize_with = "array")]
-    challenge: [u8; 32],
-}
-
-#[derive(Debug, Deserialize)]
-struct AckFields {
-    #[serde(deserialize_with = "array")]
-    proof: [u8; 32],
-}
-
-#[derive(Debug, Deserialize)]
-struct PeerFields {
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct PeerListFields {
-    peers: Vec<PeerFields>,
-}
-
-#[derive(Debug, Deserialize)]
-struct NonceFields {
-    #[serde(deserialize_with = "array")]
-    nonce: [u8; 8],
-}
-
-#[derive(Debug, Deserialize)]
-struct EntryFields {
-    name: String,
-    pid: WirePidValue,
-    owner: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct UnregisterFields {
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct SyncFields {
-    entries: Vec<EntryFields>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RoomFields {
-    room: String,
-    text: String,
 }
 
 /// `codec.decode`.
@@ -150,11 +89,45 @@ fn fields(message: &Message<'_>) -> (&'static str, Value) {
         }
         Message::Ping(nonce) => ("PING", json!({"nonce": hex::encode(nonce)})),
         Message::Pong(nonce) => ("PONG", json!({"nonce": hex::encode(nonce)})),
+        Message::Send(m) => ("SEND", json!({"target": pid_of(m.target), "message": hex::encode(m.message)})),
+        Message::RegSend(m) => ("REG_SEND", json!({"name": m.name, "message": hex::encode(m.message)})),
+        Message::Link(m) => ("LINK", json!({"from": pid_of(m.from), "to": pid_of(m.to)})),
+        Message::Unlink(m) => ("UNLINK", json!({"from": pid_of(m.from), "to": pid_of(m.to)})),
+        Message::Exit(m) => {
+            ("EXIT", json!({"from": pid_of(m.from), "to": pid_of(m.to), "reason": wire_reason(&m.reason)}))
+        }
+        Message::Monitor(m) => ("MONITOR", monitor(m)),
+        Message::Demonitor(m) => ("DEMONITOR", monitor(m)),
+        Message::MonitorExit(m) => {
+            let (monitored, monitoring) = (pid_of(m.monitored), pid_of(m.monitoring));
+            let (reference, reason) = (m.reference.to_string(), wire_reason(&m.reason));
+            let fields = json!({"monitored": monitored, "monitoring": monitoring, "ref": reference, "reason": reason});
+            ("MONITOR_EXIT", fields)
+        }
+        Message::Spawn(m) => {
+            let (request, requester) = (m.request.to_string(), pid_of(m.requester));
+            let (function, args) = (hex::encode(m.function), hex::encode(m.args));
+            let head =
+                json!({"request": request, "requester": requester, "link": m.link, "function": function, "args": args});
+            ("SPAWN", head)
+        }
+        Message::SpawnReply(m) => {
+            let (request, local) = (m.request.to_string(), m.local.to_string());
+            ("SPAWN_REPLY", json!({"request": request, "status": m.status, "local": local}))
+        }
         Message::GlobalRegister(m) => ("GLOBAL_REGISTER", entry(m)),
         Message::GlobalUnregister(name) => ("GLOBAL_UNREGISTER", json!({"name": name})),
         Message::GlobalSync(m) => ("GLOBAL_SYNC", json!({"entries": m.entries.iter().map(entry).collect::<Vec<_>>()})),
         Message::RoomBroadcast(m) => ("ROOM_BROADCAST", json!({"room": m.room, "text": m.text})),
     }
+}
+
+fn pid_of(pid: WirePid) -> WirePidValue {
+    pid.into()
+}
+
+fn monitor(m: &Monitor) -> Value {
+    json!({"from": pid_of(m.from), "to": pid_of(m.to), "ref": m.reference.to_string()})
 }
 
 fn entry(entry: &GlobalEntry<'_>) -> Value {
@@ -187,6 +160,36 @@ pub(crate) fn encode(params: Encode) -> Result<Value, Failure> {
         }
         "PING" => Message::Ping(read::<NonceFields>(given)?.nonce).encode(),
         "PONG" => Message::Pong(read::<NonceFields>(given)?.nonce).encode(),
+        "SEND" => {
+            let f: SendFields = read(given)?;
+            Send { target: wire(f.target)?, message: &f.message }.encode()
+        }
+        "REG_SEND" => {
+            let f: RegSendFields = read(given)?;
+            RegSend { name: &f.name, message: &f.message }.encode()
+        }
+        "LINK" => Message::Link(link(given)?).encode(),
+        "UNLINK" => Message::Unlink(link(given)?).encode(),
+        "EXIT" => {
+            let f: ExitFields = read(given)?;
+            Exit { from: wire(f.from)?, to: wire(f.to)?, reason: f.reason.wire().ok_or_else(forty_bits)? }.encode()
+        }
+        "MONITOR" => Message::Monitor(monitor_fields(given)?).encode(),
+        "DEMONITOR" => Message::Demonitor(monitor_fields(given)?).encode(),
+        "MONITOR_EXIT" => {
+            let f: MonitorExitFields = read(given)?;
+            let (monitored, monitoring) = (wire(f.monitored)?, wire(f.monitoring)?);
+            let reason = f.reason.wire().ok_or_else(forty_bits)?;
+            MonitorExit { monitored, monitoring, reference: f.reference, reason }.encode()
+        }
+        "SPAWN" => {
+            let SpawnFields { request, requester, link, function, args } = read(given)?;
+            Spawn { request, requester: wire(requester)?, link, function: &function, args: &args }.encode()
+        }
+        "SPAWN_REPLY" => {
+            let SpawnReplyFields { request, status, local } = read(given)?;
+            SpawnReply { request, status, local }.encode()
+        }
         "GLOBAL_REGISTER" => borrow(&read(given)?)?.encode_register(),
         "GLOBAL_UNREGISTER" => Message::GlobalUnregister(&read::<UnregisterFields>(given)?.name).encode(),
         "GLOBAL_SYNC" => {
@@ -204,8 +207,25 @@ pub(crate) fn encode(params: Encode) -> Result<Value, Failure> {
 }
 
 fn borrow(fields: &EntryFields) -> Result<GlobalEntry<'_>, Failure> {
-    let pid = fields.pid.wire().ok_or_else(|| Failure::invalid_params("a local id has 40 bits"))?;
-    Ok(GlobalEntry { name: &fields.name, pid, owner: &fields.owner })
+    Ok(GlobalEntry { name: &fields.name, pid: wire(fields.pid)?, owner: &fields.owner })
+}
+
+fn link(fields: Value) -> Result<Link, Failure> {
+    let LinkFields { from, to } = read(fields)?;
+    Ok(Link { from: wire(from)?, to: wire(to)? })
+}
+
+fn monitor_fields(fields: Value) -> Result<Monitor, Failure> {
+    let MonitorFields { from, to, reference } = read(fields)?;
+    Ok(Monitor { from: wire(from)?, to: wire(to)?, reference })
+}
+
+fn wire(pid: WirePidValue) -> Result<WirePid, Failure> {
+    pid.wire().ok_or_else(forty_bits)
+}
+
+fn forty_bits() -> Failure {
+    Failure::invalid_params("a local id has 40 bits")
 }
 
 /// `codec.frames`.
@@ -256,7 +276,17 @@ mod tests {
     fn what_decodes_encodes_again() {
         let challenge = "07".repeat(32);
         let entry = json!({"name": "x", "pid": {"node_id": 3, "creation": 7, "local": 42}, "owner": "o@h"});
+        let pid = json!({"node_id": 3, "creation": 7, "local": 42});
+        let reason = json!({"kind": "linked", "pid": pid, "reason": {"kind": "error", "text": "é"}});
         for (phase, message, fields) in [
+            ("session", "LINK", json!({"from": pid, "to": pid})),
+            ("session", "UNLINK", json!({"from": pid, "to": pid})),
+            ("session", "EXIT", json!({"from": pid, "to": pid, "reason": reason})),
+            ("session", "EXIT", json!({"from": pid, "to": pid, "reason": {"kind": "noconnection"}})),
+            ("session", "MONITOR", json!({"from": pid, "to": pid, "ref": "18446744073709551615"})),
+            ("session", "DEMONITOR", json!({"from": pid, "to": pid, "ref": "0"})),
+            ("session", "MONITOR_EXIT", json!({"monitored": pid, "monitoring": pid, "ref": "7", "reason": reason})),
+            ("session", "SPAWN_REPLY", json!({"request": "9", "status": 2, "local": "18446744073709551615"})),
             ("handshake", "NAME", json!({"name": "a@h", "creation": 0})),
             ("handshake", "CHALLENGE", json!({"name": "a@h", "creation": 3, "challenge": challenge})),
             ("handshake", "REPLY", json!({"proof": challenge, "challenge": challenge})),
@@ -278,6 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_end_in_bytes_have_nothing_left_over() {
+        let pid = json!({"node_id": 0, "creation": 0, "local": 1});
+        for (message, fields) in [
+            ("SEND", json!({"target": pid, "message": ""})),
+            ("REG_SEND", json!({"name": "n", "message": "00ff"})),
+            ("SPAWN", json!({"request": "1", "requester": pid, "link": 1, "function": "ff", "args": "beef"})),
+        ] {
+            let encoded = encode(read(json!({"message": message, "fields": fields})).unwrap()).unwrap();
+            let expected = json!({"message": message, "fields": fields, "left_over": ""});
+            assert_eq!(decoded("session", encoded["bytes"].as_str().unwrap()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn integers_of_64_bits_may_be_numbers_too() {
+        let fields = json!({"request": 9, "status": 0, "local": 5});
+        let encoded = encode(read(json!({"message": "SPAWN_REPLY", "fields": fields})).unwrap()).unwrap();
+        assert_eq!(encoded["bytes"], "1a0900000000000000000500000000000000");
+        for bad in [json!("-1"), json!("x"), json!("18446744073709551616"), json!(1.5), json!(null)] {
+            let fields = json!({"request": bad, "status": 0, "local": 5});
+            assert!(encode(read(json!({"message": "SPAWN_REPLY", "fields": fields})).unwrap()).is_err());
+        }
+    }
+
+    #[test]
     fn undecodable_payloads_say_why() {
         for (phase, bytes, kind) in [
             ("session", "", "empty"),
@@ -285,6 +340,9 @@ mod tests {
             ("handshake", "f0", "unknown_tag"),
             ("session", "f001", "malformed"),
             ("session", "1c0100ff", "malformed"),
+            ("session", "1501000000000000000200000000000000", "malformed"),
+            ("session", "150100000000000000020000000000000009", "malformed"),
+            ("session", "1801000000000000000200000000000000030000000000000009", "malformed"),
         ] {
             let failure = json!(decoded(phase, bytes).unwrap_err());
             assert_eq!((&failure["code"], &failure["data"]["kind"]), (&json!(-32_020), &json!(kind)), "{bytes}");

@@ -4,6 +4,7 @@
 
 mod answer;
 mod codec;
+mod fields;
 mod lines;
 mod nesting;
 mod params;

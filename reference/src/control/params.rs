@@ -36,7 +36,7 @@ pub(crate) struct Spawn {
 pub(crate) struct Exit {
     pub(crate) pid: PidValue,
     #[serde(rename = "reason")]
-    pub(crate) _reason: ReasonValue,
+    pub(crate) _reason: ReasonValue<PidValue>,
 }
 
 #[derive(Debug, Deserialize)]

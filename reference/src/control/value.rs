@@ -1,10 +1,11 @@
 //! The values of the control protocol as JSON: bytes in hexadecimal, PIDs by node name.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Value, json};
 
 use crate::{
     node::GlobalPid,
-    wire::{LocalId, NodeId, WirePid},
+    wire::{LocalId, NodeId, Reason, WirePid, reason::Root},
 };
 
 /// A PID by its node's name and creation.
@@ -50,18 +51,82 @@ impl From<WirePid> for WirePidValue {
     }
 }
 
-/// Why a process is to end.
+/// A reason, its PIDs as in the rest of the message: by node name, or in `codec` as on the wire.
+///
+/// Nested values are as deep as the JSON reader allows, which is little; reasons of peers never become one of these.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[allow(dead_code, reason = "only checked until there is somebody to tell")]
-pub(crate) enum ReasonValue {
+pub(crate) enum ReasonValue<P> {
     Normal,
     Error { text: String },
     Killed,
-    Linked { pid: PidValue, reason: Box<Self> },
+    Linked { pid: P, reason: Box<Self> },
     Shutdown,
     Custom { text: String },
     NoConnection,
+}
+
+/// A reason as it stands on the wire; in `codec` only.
+pub(crate) type WireReasonValue = ReasonValue<WirePidValue>;
+
+impl<P: Clone> ReasonValue<P> {
+    fn reason<Q>(&self, pid: impl Fn(P) -> Option<Q>) -> Option<Reason<Q>> {
+        let (mut linked, mut value) = (Vec::new(), self);
+        let root = loop {
+            value = match value {
+                Self::Linked { pid: nested, reason } => {
+                    linked.push(pid(nested.clone())?);
+                    reason
+                }
+                Self::Normal => break Root::Normal,
+                Self::Error { text } => break Root::Error(text.as_str().into()),
+                Self::Killed => break Root::Killed,
+                Self::Shutdown => break Root::Shutdown,
+                Self::Custom { text } => break Root::Custom(text.as_str().into()),
+                Self::NoConnection => break Root::NoConnection,
+            };
+        };
+        Some(Reason { linked, root })
+    }
+}
+
+impl WireReasonValue {
+    /// `None` when a local id needs more than 40 bits.
+    pub(crate) fn wire(&self) -> Option<Reason> {
+        self.reason(WirePidValue::wire)
+    }
+}
+
+/// A reason as it stands on the wire, as JSON.
+pub(crate) fn wire_reason(reason: &Reason) -> Value {
+    let value = reason.map(|pid| json!(WirePidValue::from(*pid)));
+    reason_value(value)
+}
+
+fn reason_value(Reason { linked, root }: Reason<Value>) -> Value {
+    let root = match root {
+        Root::Normal => json!({"kind": "normal"}),
+        Root::Error(text) => json!({"kind": "error", "text": &*text}),
+        Root::Killed => json!({"kind": "killed"}),
+        Root::Shutdown => json!({"kind": "shutdown"}),
+        Root::Custom(text) => json!({"kind": "custom", "text": &*text}),
+        Root::NoConnection => json!({"kind": "noconnection"}),
+    };
+    linked.into_iter().rfold(root, |reason, pid| json!({"kind": "linked", "pid": pid, "reason": reason}))
+}
+
+/// Reads a u64: a string of decimal digits, or a number.
+pub(crate) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Decimal {
+        Number(u64),
+        Digits(String),
+    }
+    match Decimal::deserialize(deserializer)? {
+        Decimal::Number(number) => Ok(number),
+        Decimal::Digits(digits) => digits.parse().map_err(|why| D::Error::custom(format!("no decimal number: {why}"))),
+    }
 }
 
 /// Reads bytes.

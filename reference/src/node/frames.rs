@@ -61,6 +61,16 @@ impl Node {
             Message::GlobalUnregister(name) => self.unregistered(name),
             Message::GlobalSync(sync) => self.synced(conn, &sync),
             Message::RoomBroadcast(message) => self.room_broadcast(&message),
+            Message::Send(_)
+            | Message::RegSend(_)
+            | Message::Link(_)
+            | Message::Unlink(_)
+            | Message::Exit(_)
+            | Message::Monitor(_)
+            | Message::Demonitor(_)
+            | Message::MonitorExit(_)
+            | Message::Spawn(_)
+            | Message::SpawnReply(_) => {}
             Message::Name(_) | Message::Challenge(_) | Message::Reply(_) | Message::Ack(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     handshake::{self, Ack, ChallengeMessage, Name, Reply},
     membership::{self, Nonce, PeerList},
+    process::{self, Exit, Link, Monitor, MonitorExit, RegSend, Send, Spawn, SpawnReply},
     reader::{Malformed, Reader},
     registry::{self, GlobalEntry, GlobalSync},
     room::{self, RoomBroadcast},
@@ -37,6 +38,16 @@ pub(crate) enum Message<'a> {
     PeerList(PeerList<'a>),
     Ping(Nonce),
     Pong(Nonce),
+    Send(Send<'a>),
+    RegSend(RegSend<'a>),
+    Link(Link),
+    Unlink(Link),
+    Exit(Exit),
+    Monitor(Monitor),
+    Demonitor(Monitor),
+    MonitorExit(MonitorExit),
+    Spawn(Spawn<'a>),
+    SpawnReply(SpawnReply),
     GlobalRegister(GlobalEntry<'a>),
     GlobalUnregister(&'a str),
     GlobalSync(GlobalSync<'a>),
@@ -61,6 +72,16 @@ impl<'a> Message<'a> {
             (Phase::Session, membership::PEER_LIST) => Self::PeerList(PeerList::decode(r)?),
             (Phase::Session, membership::PING) => Self::Ping(membership::decode_nonce(r)?),
             (Phase::Session, membership::PONG) => Self::Pong(membership::decode_nonce(r)?),
+            (Phase::Session, process::SEND) => Self::Send(Send::decode(r)?),
+            (Phase::Session, process::REG_SEND) => Self::RegSend(RegSend::decode(r)?),
+            (Phase::Session, process::LINK) => Self::Link(Link::decode(r)?),
+            (Phase::Session, process::UNLINK) => Self::Unlink(Link::decode(r)?),
+            (Phase::Session, process::EXIT) => Self::Exit(Exit::decode(r)?),
+            (Phase::Session, process::MONITOR) => Self::Monitor(Monitor::decode(r)?),
+            (Phase::Session, process::DEMONITOR) => Self::Demonitor(Monitor::decode(r)?),
+            (Phase::Session, process::MONITOR_EXIT) => Self::MonitorExit(MonitorExit::decode(r)?),
+            (Phase::Session, process::SPAWN) => Self::Spawn(Spawn::decode(r)?),
+            (Phase::Session, process::SPAWN_REPLY) => Self::SpawnReply(SpawnReply::decode(r)?),
             (Phase::Session, registry::GLOBAL_REGISTER) => Self::GlobalRegister(GlobalEntry::decode(r)?),
             (Phase::Session, registry::GLOBAL_UNREGISTER) => Self::GlobalUnregister(r.string16()?),
             (Phase::Session, registry::GLOBAL_SYNC) => Self::GlobalSync(GlobalSync::decode(r)?),
@@ -83,6 +104,16 @@ impl<'a> Message<'a> {
             Self::PeerList(message) => message.encode(),
             Self::Ping(nonce) => Ok(membership::encode_nonce(membership::PING, nonce)),
             Self::Pong(nonce) => Ok(membership::encode_nonce(membership::PONG, nonce)),
+            Self::Send(message) => message.encode(),
+            Self::RegSend(message) => message.encode(),
+            Self::Link(message) => message.encode(process::LINK),
+            Self::Unlink(message) => message.encode(process::UNLINK),
+            Self::Exit(message) => message.encode(),
+            Self::Monitor(message) => message.encode(process::MONITOR),
+            Self::Demonitor(message) => message.encode(process::DEMONITOR),
+            Self::MonitorExit(message) => message.encode(),
+            Self::Spawn(message) => message.encode(),
+            Self::SpawnReply(message) => message.encode(),
             Self::GlobalRegister(entry) => entry.encode_register(),
             Self::GlobalUnregister(name) => registry::encode_unregister(name),
             Self::GlobalSync(message) => message.encode(),
@@ -94,11 +125,32 @@ impl<'a> Message<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::pid::WirePid;
+    use crate::wire::{
+        pid::WirePid,
+        reason::{Reason, Root},
+    };
 
     fn samples() -> Vec<(Phase, Message<'static>)> {
         let entry = GlobalEntry { name: "é", pid: WirePid::from_u64(0x0003_0700_0000_002a), owner: "o@h" };
+        let (from, to) = (WirePid::from_u64(42), WirePid::from_u64(0x0003_0700_0000_002a));
+        let reference = 0xfedc_ba98_7654_3210;
+        let monitor = Monitor { from, to, reference };
+        let boom = Reason { linked: vec![from, to], root: Root::Error("bóom".into()) };
+        let custom: Reason = Root::Custom("".into()).into();
         vec![
+            (Phase::Session, Message::Link(Link { from, to })),
+            (Phase::Session, Message::Unlink(Link { from, to })),
+            (Phase::Session, Message::Exit(Exit { from, to, reason: boom.clone() })),
+            (Phase::Session, Message::Exit(Exit { from, to, reason: custom })),
+            (Phase::Session, Message::Exit(Exit { from, to, reason: Root::Normal.into() })),
+            (Phase::Session, Message::Exit(Exit { from, to, reason: Root::Shutdown.into() })),
+            (Phase::Session, Message::Monitor(monitor)),
+            (Phase::Session, Message::Demonitor(monitor)),
+            (
+                Phase::Session,
+                Message::MonitorExit(MonitorExit { monitored: from, monitoring: to, reference, reason: boom }),
+            ),
+            (Phase::Session, Message::SpawnReply(SpawnReply { request: 7, status: 1, local: u64::MAX })),
             (Phase::Handshake, Message::Name(Name { name: "a@h", creation: 9 })),
             (Phase::Handshake, Message::Challenge(ChallengeMessage { name: "b@h", creation: 1, challenge: [7; 32] })),
             (Phase::Handshake, Message::Reply(Reply { proof: [1; 32], challenge: [2; 32] })),
@@ -127,6 +179,42 @@ mod tests {
         }
     }
 
+    /// `bytes(rest)` takes what is there: these have nothing left over, and are cut short only before it.
+    #[test]
+    fn messages_that_end_in_bytes_take_all_that_is_left() {
+        let target = WirePid::from_u64(0x0003_0700_0000_002a);
+        let spawn = |args| Spawn { request: 1, requester: WirePid::from_u64(2), link: 1, function: b"\xff", args };
+        let of = |rest| {
+            [
+                (9, Message::Send(Send { target, message: rest })),
+                (4, Message::RegSend(RegSend { name: "n", message: rest })),
+                (21, Message::Spawn(spawn(rest))),
+            ]
+        };
+        for (head, message) in [&b""[..], b"\0", b"rest"].into_iter().flat_map(of) {
+            let bytes = message.encode().unwrap();
+            assert_eq!(Message::decode(Phase::Session, &bytes), Ok((message, &b""[..])));
+            for cut in 1..head {
+                let decoded = Message::decode(Phase::Session, &bytes[..cut]);
+                assert_eq!(decoded, Err(Undecodable::Malformed(Malformed::Short)), "{bytes:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_monitor_exit_without_a_readable_reason_has_its_other_fields() {
+        let (monitored, monitoring) = (WirePid::from_u64(1), WirePid::from_u64(2));
+        let expected = MonitorExit { monitored, monitoring, reference: 3, reason: Reason::unknown() };
+        let whole = expected.encode().unwrap();
+        for reason in [&[][..], &[7], &[1, 1, 0, 0, 0, 0, 0, 0, 0, 0xff]] {
+            let bytes = [&whole[..25], reason].concat();
+            assert!(matches!(Message::decode(Phase::Session, &bytes), Err(Undecodable::Malformed(_))));
+            assert_eq!(MonitorExit::decode_unreadable(&bytes), Some(expected.clone()));
+        }
+        assert_eq!(MonitorExit::decode_unreadable(&whole[..24]), None);
+        assert_eq!(MonitorExit::decode_unreadable(&[process::EXIT; 30]), None);
+    }
+
     #[test]
     fn tags_of_the_other_phase_are_unknown() {
         for (phase, message) in samples() {
@@ -151,7 +239,10 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         };
-        let tags = [1, 2, 3, 4, 0x12, 0x1b, 0x1c, 0x1d, 0x1e, 0xf0, 0xf1];
+        let tags = [
+            1, 2, 3, 4, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0xf0,
+            0xf1,
+        ];
         for round in 0..50_000_usize {
             let mut bytes = vec![tags[round % tags.len()]];
             let length = next() % 48;

@@ -8,6 +8,7 @@ pub(crate) mod membership;
 pub(crate) mod message;
 pub(crate) mod name;
 pub(crate) mod pid;
+pub(crate) mod process;
 pub(crate) mod reader;
 pub(crate) mod reason;
 pub(crate) mod registry;

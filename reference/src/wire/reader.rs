@@ -2,6 +2,8 @@
 
 use std::str;
 
+use super::pid::WirePid;
+
 /// Why a payload could not be read as the message that its tag announces (FRAME-18, FRAME-19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
@@ -70,6 +72,27 @@ impl<'a> Reader<'a> {
     pub(crate) fn string32(&mut self) -> Result<&'a str, Malformed> {
         let length = self.u32()?;
         self.utf8(usize::try_from(length).map_err(|_| Malformed::Short)?)
+    }
+
+    /// `string(u64)`: a length in bytes, then UTF-8.
+    pub(crate) fn string64(&mut self) -> Result<&'a str, Malformed> {
+        let length = self.u64()?;
+        self.utf8(usize::try_from(length).map_err(|_| Malformed::Short)?)
+    }
+
+    /// `bytes(u16)`: a length, then that many bytes.
+    pub(crate) fn bytes16(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = self.u16()?;
+        self.bytes(usize::from(length))
+    }
+
+    /// `bytes(rest)`: all that is left.
+    pub(crate) fn take_rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
+    pub(crate) fn pid(&mut self) -> Result<WirePid, Malformed> {
+        self.u64().map(WirePid::from_u64)
     }
 
     fn utf8(&mut self, length: usize) -> Result<&'a str, Malformed> {

@@ -1,6 +1,6 @@
 //! Writing one payload, with the limits of the layout and of the frame kept by construction.
 
-use super::framing::MAX_SESSION_PAYLOAD;
+use super::{framing::MAX_SESSION_PAYLOAD, pid::WirePid};
 
 /// What was to be written does not fit its field or its frame (FRAME-16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +58,23 @@ impl Writer {
             Ok(length) => self.u32(length).bytes(text.as_bytes()),
             Err(_) => self.too_large(),
         }
+    }
+
+    /// `string(u64)`.
+    pub(crate) fn string64(&mut self, text: &str) -> &mut Self {
+        self.u64(text.len() as u64).bytes(text.as_bytes())
+    }
+
+    /// `bytes(u16)`.
+    pub(crate) fn bytes16(&mut self, bytes: &[u8]) -> &mut Self {
+        match u16::try_from(bytes.len()) {
+            Ok(length) => self.u16(length).bytes(bytes),
+            Err(_) => self.too_large(),
+        }
+    }
+
+    pub(crate) fn pid(&mut self, pid: WirePid) -> &mut Self {
+        self.u64(pid.to_u64())
     }
 
     /// A list's count as u16.
