@@ -87,7 +87,8 @@ pub struct SpecError {
 }
 
 /// The chapters, in reading order.
-pub const CHAPTERS: &[&str] = &["framing", "handshake", "membership", "process", "registry", "room", "supervisor", "term"];
+pub const CHAPTERS: &[&str] =
+    &["framing", "handshake", "membership", "process", "registry", "room", "supervisor", "term"];
 
 impl Spec {
     /// Reads all chapters and the waivers of the folder `spec/`.

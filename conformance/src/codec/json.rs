@@ -179,7 +179,7 @@ impl Reader<'_> {
                 let part = part.as_str().ok_or_else(|| shape("a string"))?;
                 Value::Text(fits(part.len(), times).map(|()| part.repeat(times)).map_err(error)?)
             }
-            Type::Bytes(_) | Type::Rest => {
+            Type::Bytes(_) | Type::Blob(_) | Type::Rest => {
                 let (part, times) = repeated.unwrap_or((json, 1));
                 let part = part.as_str().and_then(bytes).ok_or_else(|| shape("lower-case hex"))?;
                 let bytes = fits(part.len(), times).map(|()| part.repeat(times)).map_err(error)?;

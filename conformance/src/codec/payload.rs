@@ -126,6 +126,11 @@ impl Writer<'_> {
             (Type::Bytes(count), Value::Bytes(bytes)) if bytes.len() == *count => {
                 self.push(path, bytes.clone(), said())
             }
+            (Type::Blob(width), Value::Bytes(bytes)) => {
+                let length = self.number(path, *width, bytes.len() as u64)?;
+                self.push(&format!("{path}.length"), length, announces(bytes.len() as u64, "byte"));
+                self.push(path, bytes.clone(), said());
+            }
             (Type::Rest, Value::Bytes(bytes)) => self.push(path, bytes.clone(), said()),
             (Type::Text(width), Value::Text(text)) => {
                 let length = self.number(path, *width, text.len() as u64)?;
@@ -197,17 +202,18 @@ impl<'a> Reader<'a> {
                 let bytes = self.take(path, *count as u64)?;
                 (bytes, Value::Bytes(bytes.to_vec()))
             }
+            Type::Blob(width) => {
+                let bytes = self.announced(path, *width)?;
+                (bytes, Value::Bytes(bytes.to_vec()))
+            }
             Type::Rest => {
                 let bytes = self.take(path, (self.payload.len() - self.offset) as u64)?;
                 (bytes, Value::Bytes(bytes.to_vec()))
             }
             Type::Text(width) => {
-                let length_path = format!("{path}.length");
-                let (bytes, length) = self.number(&length_path, *width)?;
-                self.push(&length_path, bytes, announces(length, "byte"));
-                let offset = self.offset;
-                let bytes = self.take(path, length)?;
+                let bytes = self.announced(path, *width)?;
                 let Ok(text) = std::str::from_utf8(bytes) else {
+                    let offset = self.offset - bytes.len();
                     self.offset = offset;
                     return Err(DecodeErrorKind::InvalidUtf8 { field: path.to_owned(), offset });
                 };
@@ -256,6 +262,14 @@ impl<'a> Reader<'a> {
             // The loader has looked every name up.
             None => Err(DecodeErrorKind::TooDeep { field: path.to_owned(), offset }),
         }
+    }
+
+    /// The bytes behind a length.
+    fn announced(&mut self, path: &str, width: Width) -> Result<&'a [u8], DecodeErrorKind> {
+        let length_path = format!("{path}.length");
+        let (bytes, length) = self.number(&length_path, width)?;
+        self.push(&length_path, bytes, announces(length, "byte"));
+        self.take(path, length)
     }
 
     fn number(&mut self, path: &str, width: Width) -> Result<(&'a [u8], u64), DecodeErrorKind> {

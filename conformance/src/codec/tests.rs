@@ -33,7 +33,8 @@ messages:
       - {name: f, type: string(u8), meaning: f}
       - {name: g, type: tree, meaning: g}
       - {name: h, type: reason, meaning: h}
-      - {name: i, type: bytes(rest), meaning: i}
+      - {name: i, type: bytes(u16), meaning: i}
+      - {name: j, type: bytes(rest), meaning: j}
   EXIT:
     tag: 2
     phase: session
@@ -51,7 +52,8 @@ fn all(schema: &Schema) -> Message {
         "a": 255, "b": 65535, "c": 1, "d": u64::MAX, "e": "0a0b", "f": "é",
         "g": {"kind": "list", "items": [{"kind": "leaf", "value": -1}, {"kind": "real", "value": "7ff8000000000001"}]},
         "h": {"kind": "linked", "pid": {"node_id": 1, "creation": 2, "local": 3}, "reason": {"kind": "error", "text": "no"}},
-        "i": "ff",
+        "i": "feff",
+        "j": "ff",
     });
     let message = Message::from_json(schema, "ALL", &fields).unwrap();
     assert_eq!(message.fields_json(), fields);
@@ -85,7 +87,7 @@ fn every_type_survives_the_round_trip() {
             "01ffffff01000000ffffffffffffffff0a0b02c3a9",
             "0a0200000001ffffffffffffffff02010000000000f87f",
             "030300000000020100010200000000000000",
-            "6e6fff"
+            "6e6f0200feffff"
         )
     );
 }

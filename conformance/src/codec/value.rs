@@ -16,7 +16,7 @@ pub enum Value {
     Float(u64),
     /// Of a `string`.
     Text(String),
-    /// Of a `bytes[N]` or `bytes(rest)`.
+    /// Of a `bytes[N]`, `bytes(uN)` or `bytes(rest)`.
     Bytes(Vec<u8>),
     /// Of a `pid`.
     Pid(Pid),

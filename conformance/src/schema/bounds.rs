@@ -50,7 +50,7 @@ fn check_type(schema: &Schema, at: &str, ty: &Type) -> Result<(), SchemaProblem>
 /// The fewest bytes that a value takes; `None` for a record that never ends. Only records are followed: a union ends at its tag.
 fn least_size<'a>(schema: &'a Schema, ty: &'a Type, within: &mut Vec<&'a str>) -> Option<usize> {
     Some(match ty {
-        Type::Uint(width) | Type::Text(width) | Type::List(width, _) => width.bytes(),
+        Type::Uint(width) | Type::Text(width) | Type::Blob(width) | Type::List(width, _) => width.bytes(),
         Type::Int | Type::Float | Type::Pid => Width::U64.bytes(),
         Type::Bytes(count) => *count,
         Type::Rest => 0,

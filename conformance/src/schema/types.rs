@@ -59,6 +59,8 @@ pub enum Type {
     Float,
     /// `bytes[N]`: exactly N bytes.
     Bytes(usize),
+    /// `bytes(uN)`: a length, then that many bytes, whatever they are.
+    Blob(Width),
     /// `bytes(rest)`: all that is left of the payload; only as a message's last field.
     Rest,
     /// `string(uN)`: a length in bytes, then that much UTF-8.
@@ -74,7 +76,7 @@ pub enum Type {
 /// A type that is not in the notation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no type: want u8, u16, u32, u64, i64, f64, pid, bytes[N], bytes(rest), string(uN), list(uN) of NAME or NAME"
+    "\"{0}\" is no type: want u8, u16, u32, u64, i64, f64, pid, bytes[N], bytes(uN), bytes(rest), string(uN), list(uN) of NAME or NAME"
 )]
 pub struct TypeError(pub String);
 
@@ -91,6 +93,11 @@ impl Type {
         let inside = |open: &str, close: &str| text.strip_prefix(open)?.strip_suffix(close);
         if let Some(count) = inside("bytes[", "]") {
             return count.parse().ok().filter(|&n| n > 0).map(Self::Bytes);
+        }
+        if text != "bytes(rest)"
+            && let Some(width) = inside("bytes(", ")")
+        {
+            return Width::parse(width).map(Self::Blob);
         }
         if let Some(width) = inside("string(", ")") {
             return Width::parse(width).map(Self::Text);
@@ -116,6 +123,7 @@ impl fmt::Display for Type {
             Self::Int => f.write_str("i64"),
             Self::Float => f.write_str("f64"),
             Self::Bytes(count) => write!(f, "bytes[{count}]"),
+            Self::Blob(width) => write!(f, "bytes({width})"),
             Self::Rest => f.write_str("bytes(rest)"),
             Self::Text(width) => write!(f, "string({width})"),
             Self::Pid => f.write_str("pid"),
@@ -146,6 +154,7 @@ mod tests {
             "f64",
             "pid",
             "bytes[32]",
+            "bytes(u16)",
             "bytes(rest)",
             "string(u8)",
             "string(u64)",
@@ -158,9 +167,20 @@ mod tests {
 
     #[test]
     fn what_is_not_notation_is_refused() {
-        for text in
-            ["", "u7", "U8", "bytes[]", "bytes[0]", "bytes[x]", "string()", "string(u9)", "list(u16)", "list(u8) of "]
-        {
+        for text in [
+            "",
+            "u7",
+            "U8",
+            "bytes[]",
+            "bytes[0]",
+            "bytes[x]",
+            "bytes()",
+            "bytes(u9)",
+            "string()",
+            "string(u9)",
+            "list(u16)",
+            "list(u8) of ",
+        ] {
             let outcome = Type::parse(text);
             assert!(matches!(outcome, Err(TypeError(_)) | Ok(Type::Named(_))), "{text}");
             assert!(outcome.is_err() || text == "u7", "{text}: {outcome:?}");
