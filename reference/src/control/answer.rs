@@ -1,6 +1,6 @@
 //! Results and errors as the control protocol words them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::value::PidValue;
@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// A JSON-RPC error. The code is compared, the message is for people.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Failure {
     code: i32,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
 }
 

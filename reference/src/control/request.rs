@@ -61,7 +61,35 @@ pub(crate) fn parse(line: &Line, planted: &Planted) -> Request {
     let params = object.as_object_mut().and_then(|object| object.remove("params"));
     let mut params = params.unwrap_or_else(|| Value::Object(Map::new()));
     planted.request(&method, &mut params);
-    Request { id, action: action(&method, params) }
+    let asked = (!planted.is_empty()).then(|| params.clone());
+    let action = action(&method, params);
+    let action = match asked {
+        Some(params) => faulty(planted, &method, &params, action),
+        None => action,
+    };
+    Request { id, action }
+}
+
+/// An answer that needs no node, as the planted faults leave it.
+fn faulty(planted: &Planted, method: &str, params: &Value, action: Result<Action, Failure>) -> Result<Action, Failure> {
+    let mut answer = match &action {
+        Ok(Action::Answer(result)) => json!({"result": result}),
+        Ok(Action::Text(text)) => match nesting::read(text.as_bytes()) {
+            Ok(json) => json!({"result": json.value}),
+            Err(_) => return action,
+        },
+        Ok(_) => return action,
+        Err(failure) => json!({"error": failure}),
+    };
+    let before = answer.clone();
+    planted.answer(method, params, &mut answer);
+    if answer == before {
+        return action;
+    }
+    match answer.get_mut("result").map(Value::take) {
+        Some(result) => Ok(Action::Answer(result)),
+        None => Err(serde_json::from_value(answer["error"].take()).unwrap_or_else(|_| Failure::unknown_method(method))),
+    }
 }
 
 fn action(method: &str, params: Value) -> Result<Action, Failure> {

@@ -14,7 +14,7 @@ use crate::{
 /// filter's own: a map by [`ConnId`]. All hooks pass everything on unless they are overridden.
 ///
 /// In the order in which things pass: `bytes_in`, `frame_in`, `input`, the node, `output`, `frame_out`, `undelivered`.
-/// Beside them stand `request`, which comes before the commands that it turns into, and `wake`, the filter's own clock.
+/// Beside them stand `request`, which comes before the commands that it turns into, `answer`, and `wake`, the filter's own clock.
 pub(crate) trait Filter {
     /// Changes how TLS is set up, once, before anything else.
     fn transport(&mut self, _transport: &mut Transport) {}
@@ -59,6 +59,10 @@ pub(crate) trait Filter {
 
     /// Changes the parameters of a control request before they are looked at.
     fn request(&mut self, _method: &str, _params: &mut Value) {}
+
+    /// Changes the answer of a control request that needs no node (`codec.*`, `term.*`): `{"result": …}` or `{"error": …}`.
+    /// The parameters are those that [`Filter::request`] has left.
+    fn answer(&mut self, _method: &str, _params: &Value, _answer: &mut Value) {}
 
     /// How many messages may wait for a new member.
     fn member_patience(&mut self, messages: usize) -> usize {

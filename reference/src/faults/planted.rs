@@ -78,6 +78,10 @@ impl Planted {
         self.filters().iter_mut().for_each(|filter| filter.request(method, params));
     }
 
+    pub(crate) fn answer(&self, method: &str, params: &Value, answer: &mut Value) {
+        self.filters().iter_mut().for_each(|filter| filter.answer(method, params, answer));
+    }
+
     pub(crate) fn member_patience(&self, messages: usize) -> usize {
         self.filters().iter_mut().fold(messages, |messages, filter| filter.member_patience(messages))
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{filter::Filter, framing, handshake, membership, process, registry, room};
+use super::{filter::Filter, framing, handshake, membership, process, registry, room, term};
 
 /// One planted bug.
 pub(crate) struct Fault {
@@ -24,6 +24,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &[process::FAULTS],
     &registry::TABLES,
     &room::TABLES,
+    &[term::FAULTS],
 ];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn requirements_are_a_family_and_a_number() {
-        const FAMILIES: [&str; 6] = ["FRAME", "HS", "MEM", "PROC", "REG", "ROOM"];
+        const FAMILIES: [&str; 8] = ["FRAME", "HS", "MEM", "PROC", "REG", "ROOM", "SUP", "TERM"];
         for Fault { id, requirement, .. } in all() {
             let (family, number) = requirement.split_once('-').unwrap();
             assert!(FAMILIES.contains(&family), "{id}: {requirement}");
