@@ -161,6 +161,12 @@ pub(crate) fn log(event: &Event) {
             tracing::warn!(?conn, "connection closed: {why}");
         }
         Event::Refused(conn, why) => tracing::info!(?conn, "connection closed: {why}"),
+        Event::Message { pid, bytes } => tracing::debug!(%pid, bytes = bytes.len(), "message"),
+        Event::Down { pid, from, reason, .. } => tracing::debug!(%pid, %from, ?reason, "monitored process down"),
+        Event::Exited { pid, from, reason } => tracing::debug!(%pid, %from, ?reason, "linked process exited"),
+        Event::ProcessEnded { pid, reason } => tracing::debug!(%pid, ?reason, "process ended"),
+        Event::NodeUp { pid, node } => tracing::debug!(%pid, %node, "node up"),
+        Event::NodeDown { pid, node } => tracing::debug!(%pid, %node, "node down"),
         Event::DialFailed(node, why) => tracing::info!(%node, "dial failed: {why}"),
     }
 }

@@ -62,6 +62,9 @@ impl From<CommandError> for Failure {
             CommandError::NotConnected(_) => -32_008,
             CommandError::TooLarge => -32_009,
             CommandError::UnknownMember => -32_010,
+            CommandError::Refused => -32_011,
+            CommandError::NoConnection => -32_012,
+            CommandError::Missing(_) => -32_602,
         };
         Self::new(code, error.to_string())
     }
@@ -81,6 +84,8 @@ pub(crate) fn answer(answer: Answer) -> Value {
             let entry = |(name, pid)| json!({"name": name, "pid": PidValue::from(pid)});
             json!({"names": names.iter().map(|(name, pid)| entry((&**name, pid))).collect::<Vec<_>>()})
         }
+        Answer::Alive(alive) => json!({"alive": alive}),
+        Answer::Monitor(reference) => json!({"ref": reference.to_string()}),
         Answer::Failed(count) => json!({"failed": count}),
     }
 }

@@ -7,6 +7,7 @@ mod codec;
 mod fields;
 mod lines;
 mod nesting;
+mod notification;
 mod params;
 mod request;
 mod term;
@@ -20,12 +21,13 @@ use tokio::sync::mpsc;
 use self::{
     answer::Failure,
     lines::{Line, Printer},
+    notification::notification,
     request::{Action, Request},
 };
 use crate::{
     faults::Planted,
     net::{Driver, Happening, Report},
-    node::{Command, Event, Token},
+    node::{Command, Token},
 };
 
 /// Serves the control protocol until the end of input, `shutdown`, SIGTERM or SIGINT, and closes all sessions.
@@ -131,14 +133,8 @@ impl Control {
             }
             Report::Event(event) => {
                 crate::by_hand::log(&event);
-                match event {
-                    Event::SessionOpened(node, creation) => {
-                        self.notify("session.opened", node.as_str(), creation.get());
-                    }
-                    Event::SessionClosed(node, creation) => {
-                        self.notify("session.closed", node.as_str(), creation.get());
-                    }
-                    Event::Refused(..) | Event::DialFailed(..) => {}
+                if let Some((method, params)) = notification(&event) {
+                    self.notify(method, params);
                 }
             }
         }
@@ -156,9 +152,9 @@ impl Control {
         self.printer.print(&json!({"jsonrpc": "2.0", "id": id, "error": failure}));
     }
 
-    fn notify(&mut self, method: &str, node: &str, creation: u8) {
+    fn notify(&mut self, method: &str, mut params: Value) {
         self.last_seq += 1;
-        let params = json!({"seq": self.last_seq, "node": node, "creation": creation});
+        params["seq"] = self.last_seq.into();
         self.printer.print(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::value::{PidValue, ReasonValue, bytes};
+use super::value::{PidValue, ReasonValue, ShownPidValue, bytes};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Initialize {
@@ -30,13 +30,67 @@ pub(crate) struct Spawn {
     pub(crate) function: String,
     #[serde(default, deserialize_with = "bytes")]
     pub(crate) args: Vec<u8>,
+    pub(crate) node: Option<String>,
+    pub(crate) from: Option<PidValue>,
+    #[serde(default)]
+    pub(crate) link: bool,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Exit {
     pub(crate) pid: PidValue,
-    #[serde(rename = "reason")]
-    pub(crate) _reason: ReasonValue<PidValue>,
+    pub(crate) reason: ReasonValue<ShownPidValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pid {
+    pub(crate) pid: PidValue,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Send {
+    pub(crate) to: PidValue,
+    #[serde(deserialize_with = "bytes")]
+    pub(crate) bytes: Vec<u8>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SendNamed {
+    pub(crate) node: String,
+    pub(crate) name: String,
+    #[serde(deserialize_with = "bytes")]
+    pub(crate) bytes: Vec<u8>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Link {
+    pub(crate) pid: PidValue,
+    pub(crate) to: PidValue,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Monitor {
+    pub(crate) pid: PidValue,
+    pub(crate) target: PidValue,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Demonitor {
+    pub(crate) pid: PidValue,
+    #[serde(rename = "ref")]
+    pub(crate) reference: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TrapExit {
+    pub(crate) pid: PidValue,
+    pub(crate) enabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WatchNode {
+    pub(crate) pid: PidValue,
+    pub(crate) node: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,12 +9,12 @@ use super::{answer::Failure, codec, lines::Line, nesting, params, term, value::P
 use crate::{
     faults::Planted,
     net::{StartOptions, start::HostPort},
-    node::{Command, CommandError, GlobalPid, MemberId, Timings},
+    node::{Command, CommandError, GlobalPid, MemberId, SpawnRequest, Timings},
     wire::{InvalidName, NodeName, handshake::Cookie, name::AskedName},
 };
 
 /// What this node says it can do. Only what is true.
-const CAPABILITIES: [&str; 4] = ["registry", "rooms", "codec", "term"];
+const CAPABILITIES: [&str; 5] = ["registry", "process", "rooms", "codec", "term"];
 
 /// The version of the Snow distribution protocol.
 const PROTOCOL: u64 = 5;
@@ -105,16 +105,56 @@ fn action(method: &str, params: Value) -> Result<Action, Failure> {
         "term.encode" => return term::encode(&params).map(Action::Answer),
         "node.connect" => {
             let params::Node { node } = read(params)?;
-            Command::Connect(NodeName::parse(&node).map_err(|why| invalid_name(&node, why))?)
+            Command::Connect(node_name(&node)?)
         }
         "node.self" => Command::Whoami,
         "node.list" => Command::Nodes,
         "shutdown" => Command::Stop,
         "process.spawn" => {
-            let params::Spawn { function, args } = read(params)?;
-            Command::Spawn { function, args }
+            let params::Spawn { function, args, node, from, link } = read(params)?;
+            Command::Spawn(SpawnRequest { function, args, node, from: from.map(pid).transpose()?, link })
         }
-        "process.exit" => Command::Exit { pid: pid(read::<params::Exit>(params)?.pid)? },
+        "process.exit" => {
+            let params::Exit { pid: value, reason } = read(params)?;
+            Command::Exit { pid: pid(value)?, reason: reason.shown().ok_or_else(forty_bits)? }
+        }
+        "process.send" => {
+            let params::Send { to, bytes } = read(params)?;
+            Command::Send { to: pid(to)?, bytes }
+        }
+        "process.send_named" => {
+            let params::SendNamed { node, name, bytes } = read(params)?;
+            Command::SendNamed { node, name, bytes }
+        }
+        "process.register" => {
+            let params::Register { name, pid: value } = read(params)?;
+            Command::RegisterLocal { pid: pid(value)?, name }
+        }
+        "process.alive" => Command::Alive(pid(read::<params::Pid>(params)?.pid)?),
+        "process.link" => {
+            let params::Link { pid: value, to } = read(params)?;
+            Command::Link { pid: pid(value)?, to: pid(to)? }
+        }
+        "process.unlink" => {
+            let params::Link { pid: value, to } = read(params)?;
+            Command::Unlink { pid: pid(value)?, to: pid(to)? }
+        }
+        "process.monitor" => {
+            let params::Monitor { pid: value, target } = read(params)?;
+            Command::Monitor { pid: pid(value)?, target: pid(target)? }
+        }
+        "process.demonitor" => {
+            let params::Demonitor { pid: value, reference } = read(params)?;
+            Command::Demonitor { pid: pid(value)?, reference: reference.parse().ok() }
+        }
+        "process.trap_exit" => {
+            let params::TrapExit { pid: value, enabled } = read(params)?;
+            Command::TrapExit { pid: pid(value)?, enabled }
+        }
+        "node.monitor" => {
+            let params::WatchNode { pid: value, node } = read(params)?;
+            Command::WatchNode { pid: pid(value)?, node: node_name(&node)? }
+        }
         "global.register" => {
             let params::Register { name, pid: value } = read(params)?;
             Command::Register { name, pid: pid(value)? }
@@ -183,7 +223,15 @@ fn read<T: DeserializeOwned>(params: Value) -> Result<T, Failure> {
 }
 
 fn pid(value: PidValue) -> Result<GlobalPid, Failure> {
-    value.global().ok_or_else(|| Failure::invalid_params("a local id has 40 bits"))
+    value.global().ok_or_else(forty_bits)
+}
+
+fn forty_bits() -> Failure {
+    Failure::invalid_params("a local id has 40 bits")
+}
+
+fn node_name(text: &str) -> Result<NodeName, Failure> {
+    NodeName::parse(text).map_err(|why| invalid_name(text, why))
 }
 
 /// Ids that were never given become one that never is.

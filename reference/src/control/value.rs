@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 
 use crate::{
-    node::GlobalPid,
-    wire::{LocalId, NodeId, Reason, WirePid, reason::Root},
+    node::{GlobalPid, Reason, ShownPid},
+    wire::{self, LocalId, NodeId, WirePid, reason::Root},
 };
 
 /// A PID by its node's name and creation.
@@ -51,6 +51,26 @@ impl From<WirePid> for WirePidValue {
     }
 }
 
+/// A PID in a reason; without a node it could not be resolved (PROC-12).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ShownPidValue {
+    node: Option<String>,
+    creation: u8,
+    local: u64,
+}
+
+impl ShownPidValue {
+    fn shown(self) -> Option<ShownPid> {
+        Some(ShownPid { node: self.node, creation: self.creation, local: LocalId::new(self.local)? })
+    }
+}
+
+impl From<ShownPid> for ShownPidValue {
+    fn from(pid: ShownPid) -> Self {
+        Self { node: pid.node, creation: pid.creation, local: pid.local.get() }
+    }
+}
+
 /// A reason, its PIDs as in the rest of the message: by node name, or in `codec` as on the wire.
 ///
 /// Nested values are as deep as the JSON reader allows, which is little; reasons of peers never become one of these.
@@ -70,7 +90,7 @@ pub(crate) enum ReasonValue<P> {
 pub(crate) type WireReasonValue = ReasonValue<WirePidValue>;
 
 impl<P: Clone> ReasonValue<P> {
-    fn reason<Q>(&self, pid: impl Fn(P) -> Option<Q>) -> Option<Reason<Q>> {
+    fn reason<Q>(&self, pid: impl Fn(P) -> Option<Q>) -> Option<wire::Reason<Q>> {
         let (mut linked, mut value) = (Vec::new(), self);
         let root = loop {
             value = match value {
@@ -86,24 +106,35 @@ impl<P: Clone> ReasonValue<P> {
                 Self::NoConnection => break Root::NoConnection,
             };
         };
-        Some(Reason { linked, root })
+        Some(wire::Reason { linked, root })
+    }
+}
+
+impl ReasonValue<ShownPidValue> {
+    /// `None` when a local id needs more than 40 bits.
+    pub(crate) fn shown(&self) -> Option<wire::Reason<ShownPid>> {
+        self.reason(ShownPidValue::shown)
     }
 }
 
 impl WireReasonValue {
     /// `None` when a local id needs more than 40 bits.
-    pub(crate) fn wire(&self) -> Option<Reason> {
+    pub(crate) fn wire(&self) -> Option<wire::Reason> {
         self.reason(WirePidValue::wire)
     }
 }
 
 /// A reason as it stands on the wire, as JSON.
-pub(crate) fn wire_reason(reason: &Reason) -> Value {
-    let value = reason.map(|pid| json!(WirePidValue::from(*pid)));
-    reason_value(value)
+pub(crate) fn wire_reason(reason: &wire::Reason) -> Value {
+    reason_value(reason.map(|pid| json!(WirePidValue::from(*pid))))
 }
 
-fn reason_value(Reason { linked, root }: Reason<Value>) -> Value {
+/// A reason that a process of this node is told, or ends with; `own` is that process.
+pub(crate) fn reason(reason: &Reason, own: &GlobalPid) -> Value {
+    reason_value(reason.levels().map(|pid| json!(ShownPidValue::from(pid.shown(own)))))
+}
+
+fn reason_value(wire::Reason { linked, root }: wire::Reason<Value>) -> Value {
     let root = match root {
         Root::Normal => json!({"kind": "normal"}),
         Root::Error(text) => json!({"kind": "error", "text": &*text}),

@@ -19,6 +19,11 @@ impl Driver {
         }
         match self.filter(|planted, context| planted.output(context, output)) {
             Some(Output::Send(conn, payload)) => self.frame_out(conn, payload),
+            Some(Output::SendLate(conn, message)) => {
+                if let Ok(payload) = message.encode() {
+                    self.frame_out(conn, payload.into());
+                }
+            }
             Some(Output::Sync(conn, stream)) => stream.for_each(|payload| self.frame_out(conn, payload.into())),
             Some(output) => self.perform(output),
             None => {}
@@ -39,6 +44,11 @@ impl Driver {
                 self.tasks.spawn(link.dial(host, port, tls));
             }
             Output::Send(conn, payload) => self.send(conn, payload),
+            Output::SendLate(conn, message) => {
+                if let Ok(payload) = message.encode() {
+                    self.send(conn, payload.into());
+                }
+            }
             Output::Sync(conn, stream) => self.sync(conn, stream),
             Output::Close(conn, how) => self.close(conn, how),
             Output::Reply(token, result) => self.report(Report::Reply(token, result)),

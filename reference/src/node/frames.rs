@@ -8,7 +8,7 @@ use super::{
     output::Refusal,
     sessions::ReadOrder,
 };
-use crate::wire::{Creation, Message, NodeName, handshake::Challenge, message::Phase};
+use crate::wire::{Creation, Message, NodeName, handshake::Challenge, message::Phase, process::MonitorExit};
 
 impl Node {
     pub(super) fn accepted(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
@@ -52,25 +52,32 @@ impl Node {
 
     /// Messages that are unknown or malformed are ignored whole (FRAME-15, FRAME-17 to FRAME-19).
     fn session_frame(&mut self, conn: ConnId, payload: &[u8], turn: &mut Turn<'_>) {
-        let Ok((message, _left_over)) = Message::decode(Phase::Session, payload) else { return };
+        let message = match Message::decode(Phase::Session, payload) {
+            Ok((message, _left_over)) => message,
+            // Its reason is all that may be wrong with it (PROC-27).
+            Err(_) => match MonitorExit::decode_unreadable(payload) {
+                Some(message) => Message::MonitorExit(message),
+                None => return,
+            },
+        };
         match message {
             Message::Ping(nonce) => self.pinged(conn, &nonce),
             Message::Pong(nonce) => self.ponged(conn, &nonce),
             Message::PeerList(list) => self.peers_listed(&list, turn),
+            Message::Send(message) => self.send_received(message),
+            Message::RegSend(message) => self.reg_send_received(message),
+            Message::Link(link) => self.link_received(conn, link),
+            Message::Unlink(link) => self.unlink_received(conn, link),
+            Message::Exit(exit) => self.exit_received(conn, &exit),
+            Message::Monitor(monitor) => self.monitor_received(conn, monitor),
+            Message::Demonitor(monitor) => self.demonitor_received(conn, monitor),
+            Message::MonitorExit(exit) => self.monitor_exit_received(conn, &exit),
+            Message::Spawn(spawn) => self.spawn_received(conn, &spawn),
+            Message::SpawnReply(reply) => self.spawn_reply_received(conn, reply),
             Message::GlobalRegister(entry) => self.registered(conn, &entry),
             Message::GlobalUnregister(name) => self.unregistered(name),
             Message::GlobalSync(sync) => self.synced(conn, &sync),
             Message::RoomBroadcast(message) => self.room_broadcast(&message),
-            Message::Send(_)
-            | Message::RegSend(_)
-            | Message::Link(_)
-            | Message::Unlink(_)
-            | Message::Exit(_)
-            | Message::Monitor(_)
-            | Message::Demonitor(_)
-            | Message::MonitorExit(_)
-            | Message::Spawn(_)
-            | Message::SpawnReply(_) => {}
             Message::Name(_) | Message::Challenge(_) | Message::Reply(_) | Message::Ack(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Who a node is and which times it keeps, and how processes are named outside any node's numbering.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::wire::{Creation, LocalId, NodeName, handshake::Cookie};
 
@@ -43,6 +43,21 @@ pub(crate) struct GlobalPid {
     /// A node name, or [`NONODE`].
     pub(crate) node: String,
     /// 0 only together with [`NONODE`].
+    pub(crate) creation: u8,
+    pub(crate) local: LocalId,
+}
+
+impl fmt::Display for GlobalPid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, creation, local } = self;
+        write!(f, "<{node}.{}.{creation}>", local.get())
+    }
+}
+
+/// A process in a reason, as people see it. Without a node it is one that could not be resolved (PROC-12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownPid {
+    pub(crate) node: Option<String>,
     pub(crate) creation: u8,
     pub(crate) local: LocalId,
 }

@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use super::identity::{GlobalPid, Identity};
-use crate::wire::NodeName;
+use super::{
+    identity::{GlobalPid, Identity, ShownPid},
+    spawning::SpawnRequest,
+};
+use crate::wire::{self, NodeName};
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,12 +80,51 @@ pub(crate) enum Command {
     Connect(NodeName),
     Nodes,
     Whoami,
-    Spawn {
-        function: String,
-        args: Vec<u8>,
-    },
+    Spawn(SpawnRequest),
+    /// End a process of this node, whatever it traps.
     Exit {
         pid: GlobalPid,
+        reason: wire::Reason<ShownPid>,
+    },
+    /// Is this a live process of this node?
+    Alive(GlobalPid),
+    Send {
+        to: GlobalPid,
+        bytes: Vec<u8>,
+    },
+    SendNamed {
+        node: String,
+        name: String,
+        bytes: Vec<u8>,
+    },
+    RegisterLocal {
+        pid: GlobalPid,
+        name: String,
+    },
+    Link {
+        pid: GlobalPid,
+        to: GlobalPid,
+    },
+    Unlink {
+        pid: GlobalPid,
+        to: GlobalPid,
+    },
+    Monitor {
+        pid: GlobalPid,
+        target: GlobalPid,
+    },
+    /// `reference` is `None` when it is none that was ever given.
+    Demonitor {
+        pid: GlobalPid,
+        reference: Option<u64>,
+    },
+    TrapExit {
+        pid: GlobalPid,
+        enabled: bool,
+    },
+    WatchNode {
+        pid: GlobalPid,
+        node: NodeName,
     },
     Register {
         name: String,

@@ -5,50 +5,79 @@
 mod dials;
 mod duplicates;
 mod entropy;
+mod exits;
 mod frames;
+mod functions;
 mod handshake;
 mod heartbeat;
 mod identity;
 mod input;
 mod lifecycle;
+mod links;
 mod mesh;
+mod messages;
+mod monitors;
 mod names;
 mod numbering;
 mod output;
+mod pids;
 mod processes;
+mod reasons;
 mod registry;
 mod rooms;
 mod sessions;
+mod spawning;
 #[allow(dead_code, reason = "nobody starts one yet")]
 mod supervisor;
 mod sync;
 mod timers;
+mod told;
+mod watchers;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, mem, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    sync::Arc,
+    time::Instant,
+};
 
 pub(crate) use entropy::Entropy;
-pub(crate) use identity::{GlobalPid, Identity, NONODE, Timings};
+pub(crate) use identity::{GlobalPid, Identity, NONODE, ShownPid, Timings};
 pub(crate) use input::{Command, ConnId, Input, MemberId, Role, Token};
 pub(crate) use output::{Answer, CommandError, Event, How, Output, Refusal};
+pub(crate) use reasons::{Nested, Reason};
+pub(crate) use spawning::SpawnRequest;
 pub(crate) use sync::SyncStream;
 
 use dials::Dials;
+use exits::Due;
 use handshake::Handshake;
+use links::Links;
+use messages::LocalNames;
+use monitors::{Monitors, PeerMonitors};
 use numbering::Numbering;
+use pids::{Origin, Target};
 use processes::Processes;
 use registry::Registry;
 use rooms::Rooms;
-use sessions::{ReadOrder, Sessions};
+use sessions::{ReadOrder, Session, Sessions};
+use spawning::Spawns;
 use timers::{Timer, Timers};
+use told::Told;
+use watchers::Watchers;
 
-use crate::wire::{Creation, NodeName, Payload, message::Phase};
+use crate::wire::{Creation, Message, NodeName, Payload, message::Phase};
 
 /// Most accepted connections that are not authenticated yet; past it the oldest makes room. Handshakes that are not
 /// stalled take milliseconds, so only stalled ones are ever the oldest of so many (HS-30).
 const MAX_UNAUTHENTICATED: usize = 512;
+
+/// Reasons of more bytes than this are made into frames only when these are sent: the end of one process may be told to
+/// many monitors of one peer.
+const LATE: usize = 4_096;
 
 /// A node. Works before it is started, too: then it is `nonode@nohost`, with processes and names but no sessions.
 #[derive(Debug, Default)]
@@ -60,6 +89,13 @@ pub(crate) struct Node {
     numbering: Numbering,
     registry: Registry,
     processes: Processes,
+    local_names: LocalNames,
+    links: Links,
+    monitors: Monitors,
+    peer_monitors: PeerMonitors,
+    spawns: Spawns,
+    watchers: Watchers,
+    due: VecDeque<Due>,
     rooms: Rooms,
     timers: Timers,
     last_read: ReadOrder,
@@ -104,6 +140,7 @@ impl Node {
             Input::Delivered { report, failed } => self.reply(report, Ok(Answer::Failed(failed))),
             Input::Command(token, command) => self.command(token, command, turn),
         }
+        self.settle();
         mem::take(&mut self.outputs)
     }
 
@@ -165,8 +202,18 @@ impl Node {
             Command::Broadcast { room, text, except } => return self.broadcast(token, &room, text, except),
             Command::Nodes => Ok(Answer::Nodes(self.sessions.peers().cloned().collect())),
             Command::Whoami => Ok(self.whoami()),
-            Command::Spawn { function, args } => self.spawn(&function, &args),
-            Command::Exit { pid } => self.exit(&pid),
+            Command::Spawn(request) => return self.spawn(token, &request),
+            Command::Exit { pid, reason } => self.exit(&pid, &reason),
+            Command::Alive(pid) => self.alive(&pid),
+            Command::Send { to, bytes } => self.send_message(&to, &bytes),
+            Command::SendNamed { node, name, bytes } => self.send_named(&node, &name, &bytes),
+            Command::RegisterLocal { pid, name } => self.register_local(&pid, &name),
+            Command::Link { pid, to } => self.link(&pid, &to),
+            Command::Unlink { pid, to } => self.unlink(&pid, &to),
+            Command::Monitor { pid, target } => self.monitor(&pid, &target),
+            Command::Demonitor { pid, reference } => self.demonitor(&pid, reference),
+            Command::TrapExit { pid, enabled } => self.trap_exit(&pid, enabled),
+            Command::WatchNode { pid, node } => self.watch_node(&pid, node),
             Command::Register { name, pid } => self.register(&name, &pid),
             Command::Unregister(name) => self.unregister(&name),
             Command::Whereis(name) => Ok(Answer::Pid(self.whereis(&name))),
@@ -191,6 +238,9 @@ impl Node {
             self.outputs.push(Output::Close(conn, How::Flush));
         }
         self.timers = Timers::default();
+        for caller in self.spawns.take_all() {
+            self.spawn_answered(caller, Err(CommandError::NoConnection));
+        }
         for token in self.dials.take_all_waiting() {
             self.reply(token, Err(CommandError::ConnectFailed("the node is stopping".into())));
         }
@@ -202,6 +252,31 @@ impl Node {
 
     fn event(&mut self, event: Event) {
         self.outputs.push(Output::Event(event));
+    }
+
+    /// Sends one message to one session.
+    ///
+    /// # Errors
+    /// [`CommandError::TooLarge`], and nothing is sent (FRAME-16).
+    fn send(&mut self, conn: ConnId, message: &Message<'_>) -> Result<(), CommandError> {
+        let payload = message.encode().map_err(|_| CommandError::TooLarge)?;
+        self.outputs.push(Output::Send(conn, payload.into()));
+        Ok(())
+    }
+
+    /// Sends a message whose layout has nothing in it that could be too large.
+    fn send_small(&mut self, conn: ConnId, message: &Message<'_>) {
+        let sent = self.send(conn, message);
+        debug_assert!(sent.is_ok(), "{message:?} does not fit a frame");
+    }
+
+    /// Sends a message that is known to fit, and that shares a long text with others.
+    fn send_late(&mut self, conn: ConnId, message: Message<'static>, length: usize) {
+        if length <= LATE {
+            self.send_small(conn, &message);
+        } else {
+            self.outputs.push(Output::SendLate(conn, Box::new(message)));
+        }
     }
 
     /// Sends one payload to every session.

@@ -97,13 +97,9 @@ impl Node {
 
     /// A directed field: it names a process of ours, dead or alive (REG-22, REG-23, PROC-4, PROC-5).
     fn registered_ours(&mut self, entry: &GlobalEntry<'_>) {
-        let WirePid { node, creation, local } = entry.pid;
-        let all_local = node == NodeId::OWN && creation == 0;
-        let this_run = self.identity.as_ref().is_some_and(|identity| identity.creation.get() == creation);
-        if (all_local || this_run) && self.processes.is_alive(local) {
-            self.registry.insert(entry.name, WirePid::own(local), Owner::Own);
-        } else {
-            self.tell_unregistered(entry.name);
+        match self.directed_field(entry.pid) {
+            Some(local) => drop(self.registry.insert(entry.name, WirePid::own(local), Owner::Own)),
+            None => self.tell_unregistered(entry.name),
         }
     }
 
@@ -149,11 +145,6 @@ impl Node {
     }
 
     fn global(&self, entry: &Entry) -> GlobalPid {
-        match &entry.owner {
-            Owner::Own => self.own_pid(entry.pid.local),
-            Owner::Node(name) => {
-                GlobalPid { node: name.to_string(), creation: entry.pid.creation, local: entry.pid.local }
-            }
-        }
+        self.global_pid(entry.pid)
     }
 }

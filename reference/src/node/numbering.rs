@@ -11,7 +11,8 @@ const KEPT_FOR_SESSIONS: u16 = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Numbering {
     ids: BTreeMap<NodeName, NodeId>,
-    last: u16,
+    /// In the order of their ids, from 1.
+    names: Vec<NodeName>,
 }
 
 impl Numbering {
@@ -25,16 +26,24 @@ impl Numbering {
         self.up_to(u16::MAX - KEPT_FOR_SESSIONS, name)
     }
 
+    /// The id of a node that has one.
+    pub(crate) fn id(&self, name: &NodeName) -> Option<NodeId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The node that has an id.
+    pub(crate) fn name(&self, id: NodeId) -> Option<&NodeName> {
+        self.names.get(usize::from(id.0.checked_sub(1)?))
+    }
+
     fn up_to(&mut self, largest: u16, name: &NodeName) -> Option<NodeId> {
-        if let Some(id) = self.ids.get(name) {
-            return Some(*id);
+        if let Some(id) = self.id(name) {
+            return Some(id);
         }
-        if self.last >= largest {
-            return None;
-        }
-        self.last += 1;
-        self.ids.insert(name.clone(), NodeId(self.last));
-        Some(NodeId(self.last))
+        let next = u16::try_from(self.names.len() + 1).ok().filter(|next| *next <= largest)?;
+        self.ids.insert(name.clone(), NodeId(next));
+        self.names.push(name.clone());
+        Some(NodeId(next))
     }
 }
 
@@ -60,5 +69,7 @@ mod tests {
         assert_eq!(numbering.for_session(&name(65_536)), None);
         assert_eq!(numbering.for_session(&name(1)), Some(NodeId(1)));
         assert_eq!(numbering.for_owner(&name(65_535)), Some(NodeId(65_535)));
+        assert_eq!(numbering.name(NodeId(65_535)), Some(&name(65_535)));
+        assert_eq!((numbering.name(NodeId(1)), numbering.name(NodeId::OWN)), (Some(&name(1)), None));
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{
     identity::GlobalPid,
     input::{ConnId, MemberId, Token},
+    reasons::Reason,
     sync::SyncStream,
 };
-use crate::wire::{Creation, NodeName, Payload, writer::TooLarge};
+use crate::wire::{Creation, Message, NodeName, Payload, writer::TooLarge};
 
 /// How a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Output {
     Dial { conn: ConnId, host: String, port: u16 },
     /// Send a payload as one frame.
     Send(ConnId, Payload),
+    /// Send a message, made into a frame only now: many of them may share one long text.
+    SendLate(ConnId, Box<Message<'static>>),
     /// Send a table, in as many GLOBAL_SYNC frames as it takes, made as the connection drains. Not counted towards the
     /// bound of what may wait (MEM-38).
     Sync(ConnId, SyncStream),
@@ -49,6 +52,9 @@ pub(crate) enum Answer {
     },
     Pid(Option<GlobalPid>),
     Names(Vec<(Arc<str>, GlobalPid)>),
+    Alive(bool),
+    /// A monitor's reference.
+    Monitor(u64),
     /// How many local deliveries failed (ROOM-10).
     Failed(usize),
 }
@@ -78,6 +84,12 @@ pub(crate) enum CommandError {
     TooLarge,
     #[error("there is no such member")]
     UnknownMember,
+    #[error("there is no such function")]
+    Refused,
+    #[error("the session ended before the answer came")]
+    NoConnection,
+    #[error("`{0}` is needed")]
+    Missing(&'static str),
 }
 
 /// What happened, for notifications and logs.
@@ -86,6 +98,39 @@ pub(crate) enum Event {
     SessionOpened(NodeName, Creation),
     /// The session has ended and its clean-up is done.
     SessionClosed(NodeName, Creation),
+    /// A collector has got a message.
+    Message {
+        pid: GlobalPid,
+        bytes: Vec<u8>,
+    },
+    /// A process is told that `from`, which it monitors, has ended.
+    Down {
+        pid: GlobalPid,
+        reference: u64,
+        from: GlobalPid,
+        reason: Reason,
+    },
+    /// An exit over a link was delivered to a process as a message.
+    Exited {
+        pid: GlobalPid,
+        from: GlobalPid,
+        reason: Reason,
+    },
+    /// A process of this node has ended, however.
+    ProcessEnded {
+        pid: GlobalPid,
+        reason: Reason,
+    },
+    /// A process is told of a node that it watches.
+    NodeUp {
+        pid: GlobalPid,
+        node: NodeName,
+    },
+    /// A process is told of a node that it watches.
+    NodeDown {
+        pid: GlobalPid,
+        node: NodeName,
+    },
     /// A connection was closed before it became a session. For the log only (MEM-42).
     Refused(ConnId, Refusal),
     /// A dial came to nothing. For the log only.

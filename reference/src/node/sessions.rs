@@ -29,11 +29,12 @@ pub(crate) struct Session {
     pub(crate) heartbeat: Heartbeat,
 }
 
-/// Sessions by connection and by name.
+/// Sessions by connection, by name and by our number for the peer.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     by_conn: BTreeMap<ConnId, Session>,
     by_name: BTreeMap<NodeName, ConnId>,
+    by_id: BTreeMap<NodeId, ConnId>,
 }
 
 impl Sessions {
@@ -49,6 +50,11 @@ impl Sessions {
         self.get(*self.by_name.get(name)?)
     }
 
+    /// The session with the node that has this id.
+    pub(crate) fn numbered(&self, id: NodeId) -> Option<&Session> {
+        self.get(*self.by_id.get(&id)?)
+    }
+
     pub(crate) fn conns(&self) -> Vec<ConnId> {
         self.by_conn.keys().copied().collect()
     }
@@ -61,17 +67,20 @@ impl Sessions {
     /// The name must not be live.
     pub(crate) fn insert(&mut self, session: Session) {
         self.by_name.insert(session.peer.clone(), session.conn);
+        self.by_id.insert(session.id, session.conn);
         self.by_conn.insert(session.conn, session);
     }
 
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Session> {
         let session = self.by_conn.remove(&conn)?;
         self.by_name.remove(&session.peer);
+        self.by_id.remove(&session.id);
         Some(session)
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<Session> {
         self.by_name.clear();
+        self.by_id.clear();
         std::mem::take(&mut self.by_conn).into_values().collect()
     }
 }

@@ -40,6 +40,9 @@ pub(crate) struct LocalId(u64);
 impl LocalId {
     const MASK: u64 = (1 << 40) - 1;
 
+    /// The smallest one, which no process has until ids wrap.
+    pub(crate) const ZERO: Self = Self(0);
+
     /// `None` when the value needs more than 40 bits.
     pub(crate) fn new(value: u64) -> Option<Self> {
         (value <= Self::MASK).then_some(Self(value))
@@ -67,6 +70,14 @@ pub(crate) struct WirePid {
 }
 
 impl WirePid {
+    /// The first in the order of PIDs.
+    pub(crate) const FIRST: Self = Self { node: NodeId::OWN, creation: 0, local: LocalId::ZERO };
+
+    /// The first in the order of PIDs with this node id.
+    pub(crate) fn first_of(node: NodeId) -> Self {
+        Self { node, ..Self::FIRST }
+    }
+
     /// A process of the writing node: node id 0, creation 0 (PROC-2).
     pub(crate) fn own(local: LocalId) -> Self {
         Self { node: NodeId::OWN, creation: 0, local }

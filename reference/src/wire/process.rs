@@ -3,6 +3,7 @@
 //! PIDs are as they stand on the wire; whose numbering they are in is the node's to know.
 
 use super::{
+    framing::MAX_SESSION_PAYLOAD,
     pid::WirePid,
     reader::{Malformed, Reader},
     reason::Reason,
@@ -93,6 +94,9 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
+    /// Bytes that a frame has for the reason.
+    pub(crate) const ROOM: usize = MAX_SESSION_PAYLOAD - (1 + 8 + 8);
+
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self { from: reader.pid()?, to: reader.pid()?, reason: Reason::decode(reader)? })
     }
@@ -142,6 +146,9 @@ pub(crate) struct MonitorExit {
 }
 
 impl MonitorExit {
+    /// Bytes that a frame has for the reason.
+    pub(crate) const ROOM: usize = MAX_SESSION_PAYLOAD - (1 + 8 + 8 + 8);
+
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let fields = Self::without_reason(reader)?;
         Ok(Self { reason: Reason::decode(reader)?, ..fields })

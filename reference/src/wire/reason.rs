@@ -12,7 +12,7 @@ use super::{
 pub(crate) const MAX_LEVELS: usize = 64;
 
 /// What stands in place of what was cut off.
-const CUT: &str = "nested too deep";
+pub(crate) const CUT: &str = "nested too deep";
 
 /// A reason. The levels of `linked` are a list and not a recursion: depth is the peer's to choose, the stack is not.
 ///
@@ -36,28 +36,9 @@ pub(crate) enum Root {
 }
 
 impl<P> Reason<P> {
-    /// *error* with this text.
-    pub(crate) fn error(text: &str) -> Self {
-        Root::Error(text.into()).into()
-    }
-
     /// What stands for a reason that cannot be read or does not fit (PROC-27, PROC-28).
     pub(crate) fn unknown() -> Self {
-        Self::error("unknown")
-    }
-
-    /// The end of a process by an EXIT from `pid` with this reason; cut where it is too deep.
-    pub(crate) fn wrapped(&self, pid: P) -> Self
-    where
-        P: Clone,
-    {
-        let kept = self.linked.len().min(MAX_LEVELS - 2);
-        let mut linked = Vec::with_capacity(kept + 1);
-        linked.push(pid);
-        linked.extend_from_slice(&self.linked[..kept]);
-        let is_whole = kept == self.linked.len();
-        let root = if is_whole { self.root.clone() } else { Root::Error(CUT.into()) };
-        Self { linked, root }
+        Root::Error("unknown".into()).into()
     }
 
     /// The same reason with each nested PID as `change` has it.
@@ -99,6 +80,20 @@ impl Reason {
         Ok(Self { linked, root })
     }
 
+    /// Bytes that [`Reason::write`] writes.
+    pub(crate) fn length(&self) -> usize {
+        let text = match &self.root {
+            Root::Error(text) | Root::Custom(text) => 8 + text.len(),
+            Root::Normal | Root::Killed | Root::Shutdown | Root::NoConnection => 0,
+        };
+        self.linked.len() * 9 + 1 + text
+    }
+
+    /// The reason itself, or what is sent in its place where only `room` bytes are left for it (PROC-28).
+    pub(crate) fn fitting(self, room: usize) -> Self {
+        if self.length() <= room { self } else { Self::unknown() }
+    }
+
     pub(crate) fn write(&self, writer: &mut Writer) {
         for pid in &self.linked {
             writer.u8(3).pid(*pid);
@@ -137,6 +132,7 @@ mod tests {
         let mut writer = Writer::new(0xff);
         reason.write(&mut writer);
         assert_eq!(writer.finish().unwrap()[1..], bytes);
+        assert_eq!(reason.length(), bytes.len());
         for levels in [65, 100_000] {
             let bytes = [nested(levels, &HI), b"more".to_vec()].concat();
             let mut reader = Reader::new(&bytes);
@@ -160,17 +156,6 @@ mod tests {
             for levels in [1, 2, 64, 65, 10_000] {
                 assert_eq!(Reason::decode(&mut Reader::new(&nested(levels, root))), Err(why), "{root:?} at {levels}");
             }
-        }
-    }
-
-    #[test]
-    fn wrapping_keeps_the_nearest_and_never_exceeds_the_bound() {
-        let mut reason = Reason::error("boom");
-        for number in 1..=200 {
-            reason = reason.wrapped(WirePid::from_u64(number));
-            assert_eq!(reason.linked.len(), MAX_LEVELS.min(number as usize + 1) - 1);
-            assert_eq!(reason.linked[0].to_u64(), number);
-            assert_eq!(reason.root, Root::Error(if number < 64 { "boom" } else { CUT }.into()));
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::{
     node::{
-        Answer, Command, CommandError, ConnId, Entropy, Event, Identity, Input, Node, Output, Role, Timings, Token,
+        Answer, Command, CommandError, ConnId, Entropy, Event, Identity, Input, Node, Output, Role, SpawnRequest,
+        Timings, Token,
     },
     wire::{
         Creation, Message, NodeName,
@@ -44,6 +45,7 @@ pub(super) fn frames_to(conn: ConnId, outputs: Vec<Output>) -> Vec<Vec<u8>> {
         .into_iter()
         .flat_map(|output| match output {
             Output::Send(to, payload) if to == conn => vec![payload.to_vec()],
+            Output::SendLate(to, message) if to == conn => vec![message.encode().unwrap()],
             Output::Sync(to, stream) if to == conn => stream.collect(),
             _ => vec![],
         })
@@ -163,4 +165,9 @@ pub(super) fn events(outputs: &[Output]) -> Vec<String> {
         _ => None,
     };
     outputs.iter().filter_map(word).collect()
+}
+
+/// Wants a process that lives until it is ended.
+pub(super) fn collector() -> Command {
+    Command::Spawn(SpawnRequest { function: "collector".into(), ..SpawnRequest::default() })
 }

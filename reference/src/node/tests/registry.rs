@@ -1,11 +1,16 @@
 //! Global names: whose PID it is, what is told, what is cleaned up.
 
-use super::{Bench, World, bench::closes, frames_to, identity};
+use super::{
+    Bench, World,
+    bench::{closes, collector},
+    frames_to, identity,
+};
 use crate::{
-    node::{Answer, Command, CommandError, ConnId, Entropy, GlobalPid, Input, Node, Token},
+    node::{Answer, Command, CommandError, ConnId, Entropy, GlobalPid, Input, Node, Output, Token},
     wire::{
         LocalId, Message, WirePid,
         message::Phase,
+        reason::Root,
         registry::{GlobalEntry, GlobalSync},
     },
 };
@@ -19,7 +24,7 @@ fn pid(node: u64, creation: u64, local: u64) -> u64 {
 }
 
 fn spawn(bench: &mut Bench) -> GlobalPid {
-    match bench.command(Command::Spawn { function: "collector".into(), args: vec![] }).0 {
+    match bench.command(collector()).0 {
         Some(Ok(Answer::Pid(Some(pid)))) => pid,
         other => panic!("{other:?}"),
     }
@@ -59,7 +64,7 @@ fn local_requests_tell_every_session() {
     let (_, outputs) = bench.command(Command::Unregister("y".into()));
     assert_eq!(frames_to(conn, outputs), [vec![0x1c, 1, 0, b'y']]);
     assert_eq!(bench.command(Command::Unregister("y".into())).0, Some(Err(CommandError::UnknownName)));
-    let (_, outputs) = bench.command(Command::Exit { pid: process.clone() });
+    let (_, outputs) = bench.command(Command::Exit { pid: process.clone(), reason: Root::Normal.into() });
     assert_eq!(frames_to(conn, outputs).len(), 2);
     assert_eq!(register(&mut bench, "x", &process, conn), (false, vec![]));
 }
@@ -127,11 +132,7 @@ fn clean_up_is_by_owner_and_former_creations_are_dropped_at_session_start() {
 fn both_sides_hold_the_union_after_both_syncs() {
     let mut world = World::new(&["a@h:1", "b@h:2", "c@h:3"], 7);
     for (node, name) in [(0, "x"), (1, "y"), (2, "z")] {
-        let Ok(Answer::Pid(Some(pid))) =
-            world.answer(node, Command::Spawn { function: "collector".into(), args: vec![] })
-        else {
-            panic!("no process")
-        };
+        let Ok(Answer::Pid(Some(pid))) = world.answer(node, collector()) else { panic!("no process") };
         assert_eq!(world.answer(node, Command::Register { name: name.into(), pid }), Ok(Answer::Done));
     }
     world.connect(0, 1);
@@ -152,22 +153,20 @@ fn names_registered_before_the_start_are_the_nodes_from_then_on() {
     let mut node = Node::new();
     let now = std::time::Instant::now();
     let command = |node: &mut Node, command| {
-        let mut outputs = node.handle(Input::Command(Token(1), command), now, &mut Zeros);
-        match outputs.pop() {
-            Some(crate::node::Output::Reply(_, Ok(answer))) => answer,
-            other => panic!("{other:?}"),
-        }
+        let outputs = node.handle(Input::Command(Token(1), command), now, &mut Zeros);
+        let reply = |output| match output {
+            Output::Reply(_, Ok(answer)) => Some(answer),
+            _ => None,
+        };
+        outputs.into_iter().find_map(reply).unwrap()
     };
-    let Answer::Pid(Some(pid)) = command(&mut node, Command::Spawn { function: "collector".into(), args: vec![] })
-    else {
-        panic!("no process")
-    };
+    let Answer::Pid(Some(pid)) = command(&mut node, collector()) else { panic!("no process") };
     assert_eq!((pid.node.as_str(), pid.creation), ("nonode@nohost", 0));
     command(&mut node, Command::Register { name: "x".into(), pid: pid.clone() });
     node.handle(Input::Start(identity("m@h", 9)), now, &mut Zeros);
     let Answer::Pid(Some(found)) = command(&mut node, Command::Whereis("x".into())) else { panic!("lost") };
     assert_eq!((found.node.as_str(), found.creation), ("m@h", 9));
-    command(&mut node, Command::Exit { pid });
+    command(&mut node, Command::Exit { pid, reason: Root::Normal.into() });
     assert_eq!(command(&mut node, Command::Whereis("x".into())), Answer::Pid(None));
 }
 

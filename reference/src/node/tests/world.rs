@@ -103,6 +103,7 @@ impl World {
         match output {
             Output::Dial { conn, port, .. } => self.dial((node, conn), port),
             Output::Send(conn, payload) => self.send((node, conn), Vec::from(&*payload)),
+            Output::SendLate(conn, message) => self.send((node, conn), message.encode().unwrap()),
             Output::Sync(conn, stream) => stream.for_each(|payload| self.send((node, conn), payload)),
             Output::Close(conn, _) => {
                 self.wires.remove(&(node, conn));
