@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::requirement::{Level, Spec};
 use crate::scenario::load::Loaded;
+use crate::schema::Schema;
 use crate::vectors::Golden;
 
 /// One thing to judge.
@@ -46,7 +47,7 @@ pub fn level_of(spec: &Spec, requirements: &[String]) -> Level {
 impl Case {
     /// The cases of one scenario file.
     #[must_use]
-    pub fn of_scenario(spec: &Spec, loaded: Loaded) -> Vec<Self> {
+    pub fn of_scenario(spec: &Spec, schema: &Schema, loaded: Loaded) -> Vec<Self> {
         let loaded = Arc::new(loaded);
         let scenario = &loaded.scenario;
         let make = |row: Option<usize>| {
@@ -57,7 +58,7 @@ impl Case {
                 family: loaded.family.clone(),
                 level: level_of(spec, &scenario.requirements),
                 requirements: scenario.requirements.clone(),
-                needs: crate::needs::of(scenario),
+                needs: crate::needs::of(schema, scenario, row.map(|row| &scenario.table[row])),
                 twin: scenario.twin.clone(),
                 kind: Kind::Scenario(loaded.clone(), row),
             }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::case::Case;
+use crate::cluster;
 use crate::results::{CaseResult, FORMAT, NodeFacts, RequirementRow, Results, VERSION};
 use crate::runner::{Environment, play};
 
@@ -44,7 +45,7 @@ pub fn run(
     thread::scope(|scope| {
         for _ in 0..options.jobs.max(1) {
             let (sender, queue, stopped) = (sender.clone(), &queue, &stopped);
-            scope.spawn(move || {
+            let play_all = move || {
                 while !stopped.load(Ordering::Relaxed) {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((case, repetition)) = next else { break };
@@ -52,7 +53,10 @@ pub fn run(
                         break;
                     }
                 }
-            });
+            };
+            // What a node says may be nested deeply, and so is what is done with it.
+            let thread = thread::Builder::new().name("cases".to_owned()).stack_size(cluster::STACK);
+            thread.spawn_scoped(scope, play_all).expect("a system that has no threads left cannot judge anything");
         }
         drop(sender);
         for result in receiver {

@@ -103,6 +103,9 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
     };
     if manifest.mode == Mode::Control {
         introduce(&run, &mut facts).map_err(failed)?;
+    } else {
+        // Nobody can be asked, so the manifest is believed.
+        facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
     }
     if let Some(claimed) = &manifest.capabilities {
         let missing: Vec<&str> =

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::case::Case;
+use crate::needs;
 use crate::requirement::{Level, Spec};
 use crate::scenario;
 use crate::schema::{self, Schema};
@@ -53,7 +54,10 @@ impl Suite {
                             .filter(|id| !spec.requirements.contains_key(*id))
                             .map(|id| format!("{here}: `{id}` is not a requirement of the spec")),
                     );
-                    cases.extend(Case::of_scenario(&spec, loaded));
+                    wrong.extend(
+                        needs::unknown(&loaded.scenario).map(|name| format!("{here}: `{name}` is not a capability")),
+                    );
+                    cases.extend(Case::of_scenario(&spec, &schema, loaded));
                 }
                 Err(mut error) => {
                     error.path = path.strip_prefix(root).unwrap_or(&path).to_owned();

@@ -115,7 +115,8 @@ impl ControlClient {
         let output = process.inner().take_output()?;
         let client = Self { process: process.inner().clone(), talk: Arc::default() };
         let listening = client.clone();
-        thread::Builder::new().name("node control".to_owned()).spawn(move || listening.listen(output)).ok()?;
+        let thread = thread::Builder::new().name("node control".to_owned()).stack_size(line::STACK);
+        thread.spawn(move || listening.listen(output)).ok()?;
         Some(client)
     }
 

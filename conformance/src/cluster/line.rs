@@ -13,6 +13,16 @@ const SCHEMA: &str = include_str!("../../../spec/control.schema.json");
 /// How much of a bad line is quoted, in characters.
 const QUOTED: usize = 300;
 
+/// How many arrays and objects of a line may stand within each other. The deepest term that nodes write, of 1,000 levels, takes three a
+/// level (`spec/control.md`, "Capability `term`").
+const DEEPEST: usize = 4096;
+
+/// Up to this depth a line that does not fit the schema is told its place.
+const EXPLAINED: usize = 200;
+
+/// The stack of threads that read lines or look at what was read: room for recursion over [`DEEPEST`] levels.
+pub(crate) const STACK: usize = 32 << 20;
+
 /// A line that is what it should be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Line {
@@ -54,6 +64,14 @@ pub enum AdapterFault {
         line: String,
         /// Where and why.
         problem: String,
+    },
+    /// Arrays and objects stand deeper within each other than anything that the harness asks for.
+    #[error("the adapter printed a line that is nested deeper than {limit} levels: {line}")]
+    TooDeep {
+        /// Its beginning.
+        line: String,
+        /// The limit.
+        limit: usize,
     },
     /// An answer to no request, or a second one.
     #[error("the adapter answered id {id}, which is not open: {line}\neach request is answered once, with its own id")]
@@ -104,8 +122,10 @@ impl Line {
 /// Checks the result of `method` further. Methods that the schema does not know are not checked.
 pub(crate) fn check_result(method: &str, result: &Value) -> Result<(), AdapterFault> {
     match LINE_SCHEMA.results.get(method) {
-        Some(validator) => valid(validator, result, &format!("result of {method}"), &quote_value(result)),
-        None => Ok(()),
+        Some(validator) if !validator.is_valid(result) => {
+            valid(validator, result, &format!("result of {method}"), &quote_value(result))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -143,7 +163,10 @@ impl LineSchema {
 
     fn read(&self, bytes: &[u8]) -> Result<Line, AdapterFault> {
         let quoted = quote(bytes);
-        let value: Value = serde_json::from_slice(bytes)
+        if depth(bytes) > DEEPEST {
+            return Err(AdapterFault::TooDeep { line: quoted, limit: DEEPEST });
+        }
+        let value = parse_json(bytes)
             .map_err(|error| AdapterFault::NotJson { line: quoted.clone(), reason: error.to_string() })?;
         let not_in_schema =
             |problem: &str| AdapterFault::NotInSchema { line: quoted.clone(), problem: problem.to_owned() };
@@ -173,13 +196,67 @@ impl LineSchema {
     }
 }
 
+/// How many arrays and objects stand within each other, at most. Looks at brackets alone: whether the line is JSON is found out later.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = bytes.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'\\' => drop(bytes.next()),
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// JSON of any depth: serde_json's own limit of 128 levels is below what terms need.
+fn parse_json(bytes: &[u8]) -> serde_json::Result<Value> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    reader.disable_recursion_limit();
+    let value = Value::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
 fn valid(validator: &Validator, value: &Value, what: &str, quoted: &str) -> Result<(), AdapterFault> {
-    let Some(error) = validator.iter_errors(value).next() else { return Ok(()) };
+    if validator.is_valid(value) {
+        return Ok(());
+    }
+    let not_in_schema = |problem| Err(AdapterFault::NotInSchema { line: quoted.to_owned(), problem });
+    // The schema's recursion makes the search for the place quadratic in the depth.
+    if nesting(value) > EXPLAINED {
+        return not_in_schema(format!("{what}: the place is not looked for in more than {EXPLAINED} levels"));
+    }
+    let Some(error) = validator.iter_errors(value).next() else {
+        return not_in_schema(what.to_owned());
+    };
     let mut place = error.instance_path().to_string();
     if !place.is_empty() {
         place.insert_str(0, " at ");
     }
-    Err(AdapterFault::NotInSchema { line: quoted.to_owned(), problem: format!("{what}{place}: {error}") })
+    not_in_schema(quote(format!("{what}{place}: {error}").as_bytes()))
+}
+
+/// As [`depth`], of what has been read.
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
+        Value::Object(entries) => 1 + entries.values().map(nesting).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// A line as it is shown: cut, and with everything that is not text made visible.
@@ -234,6 +311,54 @@ mod tests {
         assert!(fault(r#"{"jsonrpc":"2.0","method":"sesion.opened","params":{"seq":1}}"#).contains("session.opened"));
         let no_seq = r#"{"jsonrpc":"2.0","method":"session.opened","params":{"node":"a@h","creation":7}}"#;
         assert!(fault(no_seq).contains("seq"));
+    }
+
+    /// Runs a test with the stack that the harness's threads have.
+    fn with_stack(test: fn()) {
+        std::thread::Builder::new().stack_size(STACK).spawn(test).unwrap().join().unwrap();
+    }
+
+    /// A reason `levels` deep, each one JSON level.
+    fn linked(levels: usize, innermost: &str) -> String {
+        let pid = r#"{"node":"a@h","creation":1,"local":1}"#;
+        let open = format!(r#"{{"kind":"linked","pid":{pid},"reason":"#).repeat(levels - 1);
+        format!("{open}{innermost}{}", "}".repeat(levels - 1))
+    }
+
+    fn ended(reason: &str) -> String {
+        let pid = r#"{"node":"a@h","creation":1,"local":1}"#;
+        let params = format!(r#"{{"seq":1,"pid":{pid},"reason":{reason}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","method":"process.ended","params":{params}}}"#)
+    }
+
+    #[test]
+    fn deep_lines_are_read_up_to_the_limit() {
+        with_stack(|| {
+            let line = ended(&linked(DEEPEST - 2, r#"{"kind":"normal"}"#));
+            assert_eq!(depth(line.as_bytes()), DEEPEST);
+            let Line::Notification { params, .. } = Line::parse(line.as_bytes()).unwrap() else { panic!("{line}") };
+            assert_eq!(params["reason"].to_string(), linked(DEEPEST - 2, r#"{"kind":"normal"}"#));
+            assert_eq!(params.clone(), params);
+            let bad = ended(&linked(DEEPEST - 2, r#"{"kind":"norml"}"#));
+            assert!(fault(&bad).contains("more than 200 levels"));
+            assert!(fault(&ended(&linked(3, r#"{"kind":"norml"}"#))).contains("/params/reason"));
+            let term = format!(r#"{{"kind":"list","items":[{}"#, r#"{"kind":"unit"}"#.to_owned());
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"term":{term}]}},"left_over":""}}}}"#);
+            let Line::Answer { result, .. } = Line::parse(answer.as_bytes()).unwrap() else { panic!("{answer}") };
+            assert_eq!(check_result("term.decode", &result), Ok(()));
+        });
+    }
+
+    #[test]
+    fn deeper_lines_are_refused_before_they_are_read() {
+        for line in
+            [ended(&linked(DEEPEST - 1, r#"{"kind":"normal"}"#)), "[".repeat(1 << 20), r#"{"a":"#.repeat(1 << 20)]
+        {
+            let fault = Line::parse(line.as_bytes()).expect_err("too deep");
+            assert!(matches!(&fault, AdapterFault::TooDeep { .. }), "{fault}");
+            assert!(fault.to_string().len() < 500, "{fault}");
+        }
+        assert_eq!(depth(br#"{"a":"[[[\"[[[","b":[]}"#), 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::command::CommandLine;
+use crate::needs::CAPABILITIES;
 
 /// The placeholders that make a node wire-only.
 const WIRE_ONLY: [&str; 4] = ["name", "host", "port", "cookie_file"];
@@ -166,6 +167,11 @@ impl Manifest {
         } else {
             Mode::Control
         };
+        let unknown = document.capabilities.iter().flatten().find(|name| !CAPABILITIES.contains(&name.as_str()));
+        if let Some(unknown) = unknown {
+            let message = format!("`{unknown}` is no capability");
+            return Err(wrong("capabilities", message, format!("; there are {}", CAPABILITIES.join(", "))));
+        }
         let faults = match document.faults {
             None => None,
             Some(faults) => {
@@ -274,6 +280,12 @@ mod tests {
         assert!(error.contains("node.yaml:4:1:") && error.contains("did you mean `capabilities`?"), "{error}");
         let error = parse("name: n\nlanguage: C\nrun: [./n]\nname: m\n").unwrap_err();
         assert!(error.contains("duplicate"), "{error}");
+    }
+
+    #[test]
+    fn unknown_capabilities_are_refused() {
+        let error = parse("name: n\nlanguage: C\nrun: [./n]\ncapabilities: [room]\n").unwrap_err();
+        assert!(error.contains("node.yaml:4:1: `room` is no capability") && error.contains("rooms"), "{error}");
     }
 
     #[test]

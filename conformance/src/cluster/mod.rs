@@ -18,6 +18,7 @@ mod tests;
 
 pub use command::CommandLine;
 pub use control::{CallError, ControlClient, Event, Initialized, PendingCall};
+pub(crate) use line::STACK;
 pub use line::{AdapterFault, RpcError};
 pub use log::{LogLine, LogStream};
 pub use manifest::{Faults, Manifest, ManifestError, Mode, Timers};

@@ -31,7 +31,10 @@ const ERRORS: &[(&str, i64)] = &[
     ("not connected", -32008),
     ("too large", -32009),
     ("unknown member", -32010),
+    ("refused", -32011),
+    ("noconnection", -32012),
     ("undecodable", -32020),
+    ("unencodable", -32021),
 ];
 
 /// Between two looks at a state that has to come about.

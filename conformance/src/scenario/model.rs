@@ -20,6 +20,9 @@ pub struct Scenario {
     /// Capabilities without which the case is skipped; `control` stands for having an adapter at all.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Capabilities that the frames of the case seem to ask for (`process`), and that it does not need: every node can be asked.
+    #[serde(default)]
+    pub needs_not: Vec<String>,
     /// For a case that expects a refusal: the case that shows the same thing accepted, as `<family>/<slug>`.
     #[serde(default)]
     pub twin: Option<String>,
