@@ -84,6 +84,10 @@ pub(crate) fn answer(answer: Answer) -> Value {
             let entry = |(name, pid)| json!({"name": name, "pid": PidValue::from(pid)});
             json!({"names": names.iter().map(|(name, pid)| entry((&**name, pid))).collect::<Vec<_>>()})
         }
+        Answer::Children(children) => {
+            let child = |(id, pid): &(String, Option<_>)| json!({"id": id, "pid": pid.as_ref().map(PidValue::from)});
+            json!({"children": children.iter().map(child).collect::<Vec<_>>()})
+        }
         Answer::Alive(alive) => json!({"alive": alive}),
         Answer::Monitor(reference) => json!({"ref": reference.to_string()}),
         Answer::Failed(count) => json!({"failed": count}),

@@ -10,6 +10,7 @@ mod nesting;
 mod notification;
 mod params;
 mod request;
+mod supervisor;
 mod term;
 mod value;
 

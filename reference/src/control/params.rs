@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::value::{PidValue, ReasonValue, ShownPidValue, bytes};
+use super::value::{PidValue, ReasonValue, ShownPidValue, bytes, some_bytes};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Initialize {
@@ -91,6 +91,53 @@ pub(crate) struct TrapExit {
 pub(crate) struct WatchNode {
     pub(crate) pid: PidValue,
     pub(crate) node: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct StartSupervisor {
+    pub(crate) strategy: StrategyName,
+    pub(crate) max_restarts: u64,
+    pub(crate) max_seconds: u64,
+    pub(crate) children: Vec<Child>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StrategyName {
+    OneForOne,
+    OneForAll,
+    RestForOne,
+    SimpleOneForOne,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Child {
+    pub(crate) id: String,
+    pub(crate) function: String,
+    #[serde(default, deserialize_with = "bytes")]
+    pub(crate) args: Vec<u8>,
+    pub(crate) restart: RestartName,
+    pub(crate) node: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RestartName {
+    Permanent,
+    Transient,
+    Temporary,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct StartChild {
+    pub(crate) supervisor: PidValue,
+    #[serde(default, deserialize_with = "some_bytes")]
+    pub(crate) args: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Supervisor {
+    pub(crate) supervisor: PidValue,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{answer::Failure, codec, lines::Line, nesting, params, term, value::PidValue};
+use super::{answer::Failure, codec, lines::Line, nesting, params, supervisor, term, value::PidValue};
 use crate::{
     faults::Planted,
     net::{StartOptions, start::HostPort},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What this node says it can do. Only what is true.
-const CAPABILITIES: [&str; 5] = ["registry", "process", "rooms", "codec", "term"];
+const CAPABILITIES: [&str; 6] = ["registry", "process", "supervisor", "rooms", "codec", "term"];
 
 /// The version of the Snow distribution protocol.
 const PROTOCOL: u64 = 5;
@@ -155,6 +155,13 @@ fn action(method: &str, params: Value) -> Result<Action, Failure> {
             let params::WatchNode { pid: value, node } = read(params)?;
             Command::WatchNode { pid: pid(value)?, node: node_name(&node)? }
         }
+        "supervisor.start" => Command::StartSupervisor(Box::new(supervisor::settings(read(params)?)?)),
+        "supervisor.start_child" => {
+            let params::StartChild { supervisor, args } = read(params)?;
+            Command::StartChild { supervisor: pid(supervisor)?, args }
+        }
+        "supervisor.children" => Command::Children(pid(read::<params::Supervisor>(params)?.supervisor)?),
+        "supervisor.stop" => Command::StopSupervisor(pid(read::<params::Supervisor>(params)?.supervisor)?),
         "global.register" => {
             let params::Register { name, pid: value } = read(params)?;
             Command::Register { name, pid: pid(value)? }

@@ -166,6 +166,11 @@ pub(crate) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8
     hex::decode(digits).map_err(|why| D::Error::custom(format!("no hexadecimal bytes: {why}")))
 }
 
+/// Reads bytes that are there.
+pub(crate) fn some_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    bytes(deserializer).map(Some)
+}
+
 /// Reads exactly `N` bytes.
 pub(crate) fn array<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], D::Error> {
     let bytes = bytes(deserializer)?;

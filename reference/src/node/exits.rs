@@ -1,7 +1,9 @@
 //! How processes end, and what that does to those that are linked to them: a list of work and never a recursion, so
 //! that a chain of links may be as long as it likes.
 
-use super::{Answer, CommandError, Event, GlobalPid, Node, Reason, ShownPid, Told};
+use std::time::Instant;
+
+use super::{Answer, CommandError, Event, GlobalPid, Node, Reason, ShownPid, Told, supervisors::Heard};
 use crate::wire::{self, LocalId, WirePid, reason::Root};
 
 /// What is still to be done before the node takes its next input.
@@ -46,6 +48,15 @@ impl Node {
         self.due.push_back(Due::End(local, reason));
     }
 
+    /// Does all that has come of an input, what supervisors make of it included.
+    pub(super) fn finish(&mut self, now: Instant) {
+        self.settle();
+        while let Some((supervisor, heard)) = self.supervisors.next_heard() {
+            self.supervisor_hears(supervisor, heard, now);
+            self.settle();
+        }
+    }
+
     /// Does what is due, and what comes of that in turn.
     pub(super) fn settle(&mut self) {
         while let Some(due) = self.due.pop_front() {
@@ -69,10 +80,19 @@ impl Node {
         self.fire_monitors(local, reason);
         self.drop_monitors_of(local);
         self.forget_process(WirePid::own(local));
+        self.supervisor_ended(local);
+    }
+
+    fn exit_arrived(&mut self, from: WirePid, to: LocalId, reason: Reason) {
+        if self.supervisors.is_one(to) {
+            self.supervisors.hear(to, Heard::Exit { from, reason });
+        } else {
+            self.exit_by_rules(from, to, reason);
+        }
     }
 
     /// What an EXIT does to a linked process (PROC-42 to PROC-44, PROC-49).
-    fn exit_arrived(&mut self, from: WirePid, to: LocalId, reason: Reason) {
+    pub(super) fn exit_by_rules(&mut self, from: WirePid, to: LocalId, reason: Reason) {
         let Some(traps) = self.processes.get(to).map(|process| process.traps_exits) else { return };
         let is_parent = self.links.parent(to) == Some(from);
         match reason.plain() {

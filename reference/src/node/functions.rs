@@ -14,6 +14,8 @@ pub(crate) enum Function {
     Exit(Reason),
     /// Ends with an error on its first message; the message is the error's text.
     CrashOnMessage,
+    /// Watches over its children. Not offered by name.
+    Supervisor,
 }
 
 impl Node {

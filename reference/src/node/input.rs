@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     identity::{GlobalPid, Identity, ShownPid},
     spawning::SpawnRequest,
+    supervisor::Settings,
 };
 use crate::wire::{self, NodeName};
 
@@ -126,6 +127,14 @@ pub(crate) enum Command {
         pid: GlobalPid,
         node: NodeName,
     },
+    StartSupervisor(Box<Settings>),
+    /// A child of a simple_one_for_one supervisor, with arguments of its own or the template's.
+    StartChild {
+        supervisor: GlobalPid,
+        args: Option<Vec<u8>>,
+    },
+    Children(GlobalPid),
+    StopSupervisor(GlobalPid),
     Register {
         name: String,
         pid: GlobalPid,

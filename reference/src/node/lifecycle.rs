@@ -39,6 +39,7 @@ impl Node {
         self.send_table(conn);
         self.event(Event::SessionOpened(peer.clone(), creation));
         self.tell_node_up(&peer);
+        self.tell_supervisors(&peer);
         self.timers.cancel(&Timer::Grace(peer.clone()));
         for token in self.dials.take_waiting(&peer) {
             self.reply(token, Ok(Answer::Done));
@@ -51,11 +52,12 @@ impl Node {
         let Some(session) = self.sessions.remove(conn) else { return };
         self.timers.cancel(&Timer::Ping(conn));
         self.timers.cancel(&Timer::Pong(conn));
-        self.fail_spawns(&session);
         self.break_links(&session);
         self.break_monitors(&session);
         // Cascades end before the session does: whatever begins next finds them done (MEM-26, PROC-65).
         self.settle();
+        // Links fire first: a supervisor knows by the SPAWN that is still pending whose link it was (SUP-12).
+        self.fail_spawns(&session);
         self.forget_owner(&session.peer);
         self.tell_node_down(&session.peer);
         self.event(Event::SessionClosed(session.peer, session.creation));

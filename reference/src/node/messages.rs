@@ -111,7 +111,7 @@ impl Node {
                 Function::CrashOnMessage => {
                     return self.end(to, Reason::error(&String::from_utf8_lossy(message)));
                 }
-                Function::Relay(None) | Function::Exit(_) => return,
+                Function::Relay(None) | Function::Exit(_) | Function::Supervisor => return,
             }
         }
     }

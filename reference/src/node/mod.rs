@@ -27,8 +27,8 @@ mod registry;
 mod rooms;
 mod sessions;
 mod spawning;
-#[allow(dead_code, reason = "nobody starts one yet")]
 mod supervisor;
+mod supervisors;
 mod sync;
 mod timers;
 mod told;
@@ -50,6 +50,7 @@ pub(crate) use input::{Command, ConnId, Input, MemberId, Role, Token};
 pub(crate) use output::{Answer, CommandError, Event, How, Output, Refusal};
 pub(crate) use reasons::{Nested, Reason};
 pub(crate) use spawning::SpawnRequest;
+pub(crate) use supervisor::{ChildSpec, Restart, Settings, Strategy};
 pub(crate) use sync::SyncStream;
 
 use dials::Dials;
@@ -65,6 +66,7 @@ use registry::Registry;
 use rooms::Rooms;
 use sessions::{ReadOrder, Session, Sessions};
 use spawning::Spawns;
+use supervisors::{Heard, Supervisors};
 use timers::{Timer, Timers};
 use told::Told;
 use watchers::Watchers;
@@ -95,6 +97,7 @@ pub(crate) struct Node {
     peer_monitors: PeerMonitors,
     spawns: Spawns,
     watchers: Watchers,
+    supervisors: Supervisors,
     due: VecDeque<Due>,
     rooms: Rooms,
     timers: Timers,
@@ -140,7 +143,7 @@ impl Node {
             Input::Delivered { report, failed } => self.reply(report, Ok(Answer::Failed(failed))),
             Input::Command(token, command) => self.command(token, command, turn),
         }
-        self.settle();
+        self.finish(now);
         mem::take(&mut self.outputs)
     }
 
@@ -192,6 +195,7 @@ impl Node {
                 Timer::Ping(conn) => self.ping(conn, turn),
                 Timer::Pong(conn) => self.pong_missing(conn),
                 Timer::Grace(name) => self.grace_over(&name),
+                Timer::Supervisor(local) => self.supervisors.hear(local, Heard::Late),
             }
         }
     }
@@ -214,6 +218,10 @@ impl Node {
             Command::Demonitor { pid, reference } => self.demonitor(&pid, reference),
             Command::TrapExit { pid, enabled } => self.trap_exit(&pid, enabled),
             Command::WatchNode { pid, node } => self.watch_node(&pid, node),
+            Command::StartSupervisor(settings) => return self.start_supervisor(token, *settings, turn.now),
+            Command::StartChild { supervisor, args } => return self.start_child(token, &supervisor, args, turn.now),
+            Command::Children(supervisor) => self.supervised(&supervisor),
+            Command::StopSupervisor(supervisor) => return self.stop_supervisor(token, &supervisor, turn.now),
             Command::Register { name, pid } => self.register(&name, &pid),
             Command::Unregister(name) => self.unregister(&name),
             Command::Whereis(name) => Ok(Answer::Pid(self.whereis(&name))),
@@ -237,6 +245,7 @@ impl Node {
         for conn in mem::take(&mut self.handshakes).into_keys() {
             self.outputs.push(Output::Close(conn, How::Flush));
         }
+        self.forget_supervisors();
         self.timers = Timers::default();
         for caller in self.spawns.take_all() {
             self.spawn_answered(caller, Err(CommandError::NoConnection));

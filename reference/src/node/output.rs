@@ -52,6 +52,8 @@ pub(crate) enum Answer {
     },
     Pid(Option<GlobalPid>),
     Names(Vec<(Arc<str>, GlobalPid)>),
+    /// A supervisor's: each with its id and, while it runs, its process.
+    Children(Vec<(String, Option<GlobalPid>)>),
     Alive(bool),
     /// A monitor's reference.
     Monitor(u64),

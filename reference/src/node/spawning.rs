@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, CommandError, ConnId, GlobalPid, Node, Origin, Session, Token};
+use super::{
+    Answer, CommandError, ConnId, GlobalPid, Node, Origin, Session, Token, supervisor::Attempt, supervisors::Heard,
+};
 use crate::wire::{
     LocalId, Message, NodeId, NodeName, WirePid,
     process::{Link, Spawn, SpawnReply},
@@ -13,6 +15,8 @@ use crate::wire::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
     Command(Token),
+    /// A supervisor, for one of its children.
+    Supervisor(LocalId, Attempt),
 }
 
 /// The SPAWNs that wait for their replies.
@@ -160,6 +164,9 @@ impl Node {
         match caller {
             Caller::Command(token) => {
                 self.reply(token, result.map(|held| Answer::Pid(Some(self.global_pid(held)))));
+            }
+            Caller::Supervisor(supervisor, attempt) => {
+                self.supervisors.hear(supervisor, Heard::Spawned(attempt, result.map_err(Into::into)));
             }
         }
     }

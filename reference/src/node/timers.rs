@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::input::ConnId;
-use crate::wire::NodeName;
+use crate::wire::{LocalId, NodeName};
 
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Pong(ConnId),
     /// The peer's own dial should have come by now.
     Grace(NodeName),
+    /// The child that a supervisor stops should have ended by now.
+    Supervisor(LocalId),
 }
 
 /// At most one deadline a timer.

@@ -16,7 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[allow(unused_imports, reason = "nobody starts one yet")]
 pub(crate) use child::{Attempt, ChildSpec, Restart, Settings, Strategy};
 
 use super::Token;
@@ -34,8 +33,10 @@ pub(crate) enum NotStarted {
     NotConnected,
     /// The session with its node ended while the answer was awaited.
     Lost,
-    /// Its node does not offer that function, or cannot be asked for it.
+    /// Its node does not offer that function.
     Refused,
+    /// Its function and arguments do not fit a frame.
+    TooLarge,
 }
 
 /// What a caller is answered.
@@ -63,7 +64,7 @@ pub(crate) enum Action<P> {
     /// EXIT with the reason killed; whatever comes of it is of no interest any more (SUP-17).
     Kill(P),
     Reply(Token, Reply<P>),
-    /// The supervisor ends with the reason shutdown: nothing is to follow.
+    /// The supervisor ends with the reason shutdown; then comes [`Supervisor::gone`].
     End,
 }
 
@@ -171,21 +172,18 @@ impl<P: Clone + PartialEq> Supervisor<P> {
 
     /// Stops the children, and ends (SUP-19).
     pub(crate) fn stop(&mut self, caller: Token, now: Instant) -> Vec<Action<P>> {
-        if self.phase == Phase::Ended {
-            self.reply(caller, Reply::Stopped);
-        } else {
-            self.stoppers.push(caller);
-            self.end(now);
-        }
+        self.stoppers.push(caller);
+        self.end(now);
         self.take_actions()
     }
 
-    /// The supervisor was ended from outside: answers all who wait for something.
-    pub(crate) fn gone(&mut self) -> Vec<Action<P>> {
-        self.phase = Phase::Ended;
-        self.stopping = None;
-        self.answer_all();
-        self.take_actions()
+    /// The supervisor has ended, by itself or from outside: whoever waits is answered.
+    pub(crate) fn gone(self) -> Vec<(Token, Reply<P>)> {
+        let failure = self.failure.map_or(Reply::Gone, Reply::NotStarted);
+        let starter = self.starter.map(|starter| (starter, failure));
+        let callers = self.children.into_iter().filter_map(|child| Some((child.caller?, Reply::Gone)));
+        let stoppers = self.stoppers.into_iter().map(|stopper| (stopper, Reply::Stopped));
+        starter.into_iter().chain(callers).chain(stoppers).collect()
     }
 
     /// A start has given a process.
@@ -321,19 +319,6 @@ impl<P: Clone + PartialEq> Supervisor<P> {
         let pending = self.children.iter().any(|child| matches!(child.state, State::Starting(_)));
         if !pending && self.abandoned.is_empty() {
             self.heard_early.clear();
-        }
-    }
-
-    fn answer_all(&mut self) {
-        if let Some(starter) = self.starter.take() {
-            let reply = self.failure.map_or(Reply::Gone, Reply::NotStarted);
-            self.reply(starter, reply);
-        }
-        for caller in self.children.iter_mut().filter_map(|child| child.caller.take()).collect::<Vec<_>>() {
-            self.reply(caller, Reply::Gone);
-        }
-        for stopper in mem::take(&mut self.stoppers) {
-            self.reply(stopper, Reply::Stopped);
         }
     }
 

@@ -24,6 +24,7 @@ struct Bed {
     now: Instant,
     /// The last start that was asked for, by the child's id.
     attempts: BTreeMap<String, Attempt>,
+    ended: bool,
 }
 
 impl Bed {
@@ -31,7 +32,7 @@ impl Bed {
         let now = Instant::now();
         let settings = Settings { strategy, max_restarts, period: PERIOD, children };
         let (supervisor, actions) = Supervisor::start(settings, Token(0), now);
-        let mut bed = Self { supervisor, now, attempts: BTreeMap::new() };
+        let mut bed = Self { supervisor, now, attempts: BTreeMap::new(), ended: false };
         let words = bed.words(actions);
         (bed, words)
     }
@@ -58,7 +59,10 @@ impl Bed {
             Action::Stop(pid) => format!("stop {pid}"),
             Action::Kill(pid) => format!("kill {pid}"),
             Action::Reply(Token(token), reply) => format!("{token}: {reply:?}"),
-            Action::End => "end".into(),
+            Action::End => {
+                assert!(!mem::replace(&mut self.ended, true), "ends twice");
+                "end".into()
+            }
         };
         actions.into_iter().map(word).collect::<Vec<_>>().join(", ")
     }
@@ -109,6 +113,12 @@ impl Bed {
         self.words(actions)
     }
 
+    /// Who is answered, and how, when the supervisor has ended.
+    fn answers(self) -> String {
+        let word = |(Token(token), reply)| format!("{token}: {reply:?}");
+        self.supervisor.gone().into_iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+
     fn list(&self) -> String {
         let word = |(id, pid): (&str, Option<&u32>)| format!("{id}={}", pid.map_or("-".into(), u32::to_string));
         self.supervisor.children().map(word).collect::<Vec<_>>().join(" ")
@@ -130,16 +140,18 @@ fn children_are_started_in_order_each_after_the_one_before_it() {
 
 #[test]
 fn a_child_that_cannot_be_started_stops_the_others_in_reverse_order() {
-    for why in [NotStarted::Refused, NotStarted::NotConnected, NotStarted::Lost] {
+    for why in [NotStarted::Refused, NotStarted::NotConnected, NotStarted::Lost, NotStarted::TooLarge] {
         let (mut bed, _) = Bed::new(Strategy::OneForOne, 9, permanent(&["a", "b", "c", "d"]));
         bed.started("a", 1);
         bed.started("b", 2);
         assert_eq!(bed.not_started("c", why), "stop 2");
         assert_eq!(bed.ended(2), "stop 1");
-        assert_eq!(bed.ended(1), format!("0: NotStarted({why:?}), end"));
+        assert_eq!(bed.ended(1), "end");
+        assert_eq!(bed.answers(), format!("0: NotStarted({why:?})"));
     }
     let (mut bed, _) = Bed::new(Strategy::OneForOne, 9, permanent(&["a"]));
-    assert_eq!(bed.not_started("a", NotStarted::Refused), "0: NotStarted(Refused), end");
+    assert_eq!(bed.not_started("a", NotStarted::Refused), "end");
+    assert_eq!(bed.answers(), "0: NotStarted(Refused)");
 }
 
 #[test]
@@ -163,7 +175,7 @@ fn what_ends_while_others_are_started_is_looked_at_when_all_are() {
     let (mut bed, _) = Bed::new(Strategy::OneForOne, 1, permanent(&["a", "b"]));
     bed.started("a", 1);
     bed.crashed(1);
-    assert_eq!(bed.not_started("b", NotStarted::Refused), "0: NotStarted(Refused), end");
+    assert_eq!(bed.not_started("b", NotStarted::Refused), "end");
 }
 
 #[test]
@@ -280,10 +292,11 @@ fn a_stop_goes_backwards_and_waits_five_seconds_for_each() {
     assert_eq!(bed.pass(Duration::from_millis(1)), "kill 3, stop 2");
     assert_eq!(bed.crashed(1), "", "ends by itself, and is not restarted");
     assert_eq!(bed.stop(8), "");
-    assert_eq!(bed.ended(2), "7: Stopped, 8: Stopped, end");
+    assert_eq!(bed.ended(2), "end");
     assert_eq!(bed.supervisor.deadline(), None);
     let now = bed.now;
     assert!(!bed.supervisor.ended(&3, None, true, now).0, "the killed one is forgotten");
+    assert_eq!(bed.answers(), "7: Stopped, 8: Stopped");
 }
 
 #[test]
@@ -333,8 +346,9 @@ fn a_node_that_is_gone_holds_up_those_behind_its_children() {
     assert_eq!(bed.started("a", 4), "start b");
     assert_eq!(bed.not_started("b", NotStarted::NotConnected), "");
     assert_eq!(bed.stop(1), "stop 4", "a supervisor that waits can be stopped");
-    assert_eq!(bed.ended(4), "1: Stopped, end");
+    assert_eq!(bed.ended(4), "end");
     assert_eq!(bed.up("x@h:1"), "");
+    assert_eq!(bed.answers(), "1: Stopped");
 }
 
 /// SUP-12: in whichever order the link, the failure and the answer come.
@@ -396,7 +410,7 @@ fn a_child_without_a_name_yet_is_stopped_as_soon_as_it_has_one() {
     assert_eq!(bed.started("b", 3), "stop 3");
     assert_eq!(bed.pass(Duration::from_secs(3)), "", "5 s count from its EXIT");
     assert_eq!(bed.ended(3), "stop 1");
-    assert_eq!(bed.ended(1), "5: Stopped, end");
+    assert_eq!(bed.ended(1), "end");
 }
 
 #[test]
@@ -441,7 +455,7 @@ fn simple_one_for_one_starts_one_child_at_each_request() {
     assert_eq!(bed.stop(5), "stop 14");
     assert_eq!(bed.start_child(6), "6: Gone");
     assert_eq!(bed.ended(14), "stop 12");
-    assert_eq!(bed.ended(12), "5: Stopped, end");
+    assert_eq!(bed.ended(12), "end");
     assert!(!bed.supervisor.ended(&12, None, true, now).0);
 }
 
@@ -469,15 +483,11 @@ fn a_child_asked_for_has_arguments_of_its_own_at_each_restart() {
 fn whoever_waits_is_answered_when_the_supervisor_is_ended_from_outside() {
     let (mut bed, _) = Bed::new(Strategy::OneForOne, 1, permanent(&["a", "b"]));
     bed.started("a", 1);
-    let actions = bed.supervisor.gone();
-    assert_eq!(bed.words(actions), "0: Gone");
+    assert_eq!(bed.answers(), "0: Gone");
     let (mut bed, _) = Bed::new(Strategy::SimpleOneForOne, 1, permanent(&["w"]));
     bed.start_child(1);
     bed.started("w", 1);
     bed.start_child(2);
     bed.stop(3);
-    let actions = bed.supervisor.gone();
-    assert_eq!(bed.words(actions), "2: Gone, 3: Stopped");
-    assert_eq!(bed.stop(4), "4: Stopped");
-    assert_eq!(bed.supervisor.deadline(), None);
+    assert_eq!(bed.answers(), "2: Gone, 3: Stopped");
 }

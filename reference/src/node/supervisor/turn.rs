@@ -52,6 +52,9 @@ impl<P: Clone + PartialEq> Supervisor<P> {
 
     /// Stops everything, to end then.
     pub(super) fn end(&mut self, now: Instant) {
+        if self.phase == Phase::Ended {
+            return;
+        }
         self.phase = Phase::Ending;
         for child in &mut self.children {
             child.must_stop = child.is_under_way();
@@ -95,7 +98,6 @@ impl<P: Clone + PartialEq> Supervisor<P> {
         match self.phase {
             Phase::Ending => {
                 self.phase = Phase::Ended;
-                self.answer_all();
                 self.actions.push(Action::End);
             }
             Phase::Starting => {
