@@ -21,7 +21,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &[framing::FAULTS],
     &handshake::TABLES,
     &membership::TABLES,
-    &[process::FAULTS],
+    &process::TABLES,
     &registry::TABLES,
     &room::TABLES,
     &[term::FAULTS],

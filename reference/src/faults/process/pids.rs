@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
+use super::super::{
     filter::{Context, Filter},
     payload::{Home, edited, entries, home, is, pids_edited},
     single::{on_frame_in, on_frame_out},

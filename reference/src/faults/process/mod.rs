@@ -1,0 +1,11 @@
+//! Faults of processes: PIDs, messages, reasons, monitors, links, spawning, connection loss.
+
+mod edit;
+mod messages;
+mod pids;
+mod reasons;
+mod spawning;
+
+use super::table::Fault;
+
+pub(super) const TABLES: [&[Fault]; 4] = [pids::FAULTS, messages::FAULTS, reasons::FAULTS, spawning::FAULTS];
