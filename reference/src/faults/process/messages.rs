@@ -362,7 +362,7 @@ impl Filter for Overtaken {
         } else if is(SEND, &payload) {
             let count = self.counts.entry(conn).or_default();
             *count += 1;
-            if *count % 100 == 0 {
+            if count.is_multiple_of(100) {
                 self.kept.insert(conn, payload);
                 return None;
             }
