@@ -42,6 +42,14 @@ pub enum EncodeError {
         /// The number.
         found: u64,
     },
+    /// A kind that has no form.
+    #[error("{field} is a {kind}, which has no binary form")]
+    Forbidden {
+        /// The field.
+        field: String,
+        /// The kind.
+        kind: String,
+    },
     /// More than [`super::DEPTH_LIMIT`] levels.
     #[error("{field} is too deep")]
     TooDeep {
@@ -103,7 +111,41 @@ pub enum DecodeErrorKind {
         /// The tag byte.
         tag: u8,
     },
-    /// More than [`super::DEPTH_LIMIT`] levels.
+    /// Another number than the only one that may stand there.
+    #[error("{field} at offset {offset} is {found}; only {only} is known")]
+    OtherThanOnly {
+        /// The field.
+        field: String,
+        /// Where it begins.
+        offset: usize,
+        /// The number that may stand there.
+        only: u64,
+        /// The one that does.
+        found: u64,
+    },
+    /// A kind that has no form stands in a union.
+    #[error("{field} at offset {offset} is a {kind}, which has no binary form")]
+    Forbidden {
+        /// The field.
+        field: String,
+        /// Where the tag stands.
+        offset: usize,
+        /// The kind.
+        kind: String,
+    },
+    /// A length or count over the limit of its field.
+    #[error("{field} at offset {offset} says {announced}; the limit is {limit}")]
+    TooLarge {
+        /// The length or count.
+        field: String,
+        /// Where it stands.
+        offset: usize,
+        /// The greatest that is accepted, inclusive.
+        limit: u64,
+        /// What it says.
+        announced: u64,
+    },
+    /// More than [`super::DEPTH_LIMIT`] levels, or than the document's.
     #[error("{field} at offset {offset} is too deep")]
     TooDeep {
         /// The field at which the limit was passed.
@@ -123,6 +165,26 @@ pub enum Undecodable {
     UnknownTag,
     /// Too short for its layout, or invalid, wherever in the message.
     Malformed,
+}
+
+/// Why a term cannot be read: `data.kind` of error -32020 in answers to `term.decode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreadable {
+    /// The bytes end before the value does (TERM-6).
+    UnexpectedEnd,
+    /// A tag that no kind has (TERM-7).
+    InvalidTag,
+    /// Another version than the one there is (TERM-8).
+    UnsupportedVersion,
+    /// A closure, which has no form (TERM-9).
+    Closure,
+    /// A length or count over its limit (TERM-11, TERM-12).
+    TooLarge,
+    /// Text that is not UTF-8 (TERM-13).
+    InvalidUtf8,
+    /// Nested deeper than the reader accepts (TERM-15).
+    TooDeep,
 }
 
 impl DecodeErrorKind {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::document::{DecodedDocument, TERM, decode_document};
 use super::error::DecodeErrorKind;
 use super::frame::LENGTH_BYTES;
 use super::message::Segment;
@@ -37,12 +38,38 @@ pub struct Row {
 pub fn explain(schema: &Schema, phase: Option<Phase>, payload: &[u8]) -> Explanation {
     let knows = |phase: &Phase| payload.first().is_some_and(|&tag| schema.by_tag(*phase, tag).is_some());
     let phase = phase.or_else(|| [Phase::Session, Phase::Handshake].into_iter().find(knows)).unwrap_or(Phase::Session);
-    let (mut segments, error) = match decode(schema, phase, payload) {
+    let (segments, error) = match decode(schema, phase, payload) {
         Ok(decoded) => (decoded.segments, None),
         Err(error) => (error.segments, Some(error.kind)),
     };
+    explanation(segments, error.as_ref(), payload, summary(schema, phase, payload))
+}
+
+/// A term: its version, its value, what is left over.
+pub fn explain_term(schema: &Schema, bytes: &[u8]) -> Explanation {
+    match decode_document(schema, TERM, bytes) {
+        Ok(DecodedDocument { value, left_over, segments }) => {
+            let left_over = match left_over.len() {
+                0 => String::new(),
+                count => format!(" and {} left over", announces(count as u64, "byte")),
+            };
+            explanation(segments, None, bytes, format!("{TERM} {value}{left_over}"))
+        }
+        Err(error) => {
+            let summary = format!("{TERM}, {}", error.kind);
+            explanation(error.segments, Some(&error.kind), bytes, summary)
+        }
+    }
+}
+
+fn explanation(
+    mut segments: Vec<Segment>,
+    error: Option<&DecodeErrorKind>,
+    payload: &[u8],
+    summary: String,
+) -> Explanation {
     let read: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
-    if let Some(error) = &error {
+    if let Some(error) = error {
         segments.push(Segment {
             field: at(error).to_owned(),
             bytes: payload[read..].to_vec(),
@@ -56,7 +83,7 @@ pub fn explain(schema: &Schema, phase: Option<Phase>, payload: &[u8]) -> Explana
         rows.push(Row { offset, segment });
         offset += bytes;
     }
-    Explanation { rows, summary: summary(schema, phase, payload), well_formed: error.is_none() }
+    Explanation { rows, summary, well_formed: error.is_none() }
 }
 
 /// A frame: its length, then its payload. `None` unless the length is there and counts exactly the bytes behind it.
@@ -81,6 +108,9 @@ fn at(error: &DecodeErrorKind) -> &str {
         DecodeErrorKind::UnexpectedEnd { field, .. }
         | DecodeErrorKind::InvalidUtf8 { field, .. }
         | DecodeErrorKind::UnknownVariant { field, .. }
+        | DecodeErrorKind::OtherThanOnly { field, .. }
+        | DecodeErrorKind::Forbidden { field, .. }
+        | DecodeErrorKind::TooLarge { field, .. }
         | DecodeErrorKind::TooDeep { field, .. } => field,
     }
 }
@@ -137,6 +167,25 @@ GLOBAL_UNREGISTER name=\"hi\"
 ";
         assert_eq!(table, expected);
         assert_eq!(explain_frame(&own(), None, &frame[..8]), None, "the length does not match");
+    }
+
+    #[test]
+    fn a_term_is_a_table() {
+        let table = explain_term(&own(), &hex::decode("010a010000000602").unwrap()).to_string();
+        let expected = "\
+offset  hex          field                meaning
+     0  01           version              the version of the format: 1
+     1  0a           value.kind           list
+     2  01 00 00 00  value.items.count    1 item
+     6  06           value.items[0].kind  unit
+     7  02           left_over            left over, ignored
+term list{items=[unit]} and 1 byte left over
+";
+        assert_eq!(table, expected);
+        let closure = explain_term(&own(), &hex::decode("0128ff").unwrap());
+        assert!(!closure.well_formed);
+        assert_eq!(closure.summary, "term, value.value.kind at offset 2 is a closure, which has no binary form");
+        assert_eq!(closure.rows.last().unwrap().offset, 2);
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Values in files and control lines: text as strings, bytes as lower-case hex, PIDs as `{node_id, creation, local}`, lists, maps.
 //!
 //! A union is a map with its `kind` beside its fields. A float is the 16 hex digits of its bits, or, when read, a number too. Where
-//! files would grow, `{repeat: …, times: n}` stands for a text, bytes or list n times over; it is read and never written.
+//! files would grow, the [shorthand](super::shorthand) is read, too.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
+use super::fields::DEPTH_LIMIT;
 use super::message::Message;
-use super::payload::DEPTH_LIMIT;
+use super::shorthand::{fits, nested, repeated};
 use super::value::{Pid, Value};
 use crate::schema::{Field, Layout, Schema, Type};
-
-/// No repeated text, bytes or list gets longer than this, in bytes or items.
-const REPEAT_LIMIT: usize = 64 << 20;
 
 /// A value in a file that does not fit the schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,9 +157,6 @@ impl Reader<'_> {
     fn value(&self, path: &str, ty: &Type, json: &Json, depth: usize) -> Result<Value, ValueError> {
         let error = |problem| ValueError { field: path.to_owned(), problem };
         let shape = |how: &str| error(misshapen(&format!("{ty}, {how}"), json));
-        if depth > DEPTH_LIMIT {
-            return Err(error(ValueProblem::TooLarge));
-        }
         let repeated = repeated(json).map_err(error)?;
         Ok(match ty {
             Type::Uint(width) => match json.as_u64() {
@@ -208,11 +203,22 @@ impl Reader<'_> {
 
     fn named(&self, path: &str, name: &str, json: &Json, depth: usize) -> Result<Value, ValueError> {
         let shape = |wanted: &str| ValueError { field: path.to_owned(), problem: misshapen(wanted, json) };
+        if depth > DEPTH_LIMIT {
+            return Err(ValueError { field: path.to_owned(), problem: ValueProblem::TooLarge });
+        }
+        if let Some(nested) = nested(json).map_err(|problem| ValueError { field: path.to_owned(), problem })? {
+            return self.named(path, name, &nested, depth);
+        }
         let map = json.as_object().ok_or_else(|| shape(&format!("{name}, a map")))?;
         match self.schema.layout(name) {
             Some(Layout::Record(layout)) => Ok(Value::Record(self.fields(path, layout, map, &[], depth)?)),
             Some(Layout::Union(union)) => {
                 let kind = map.get("kind").and_then(Json::as_str);
+                // A kind without a form is a value that the codec refuses.
+                if let Some(kind) = kind.filter(|kind| union.forbidden.contains_key(*kind)) {
+                    let fields = self.fields(path, &[], map, &["kind"], depth)?;
+                    return Ok(Value::Union { kind: kind.to_owned(), fields });
+                }
                 let found = kind.and_then(|kind| Some((kind, union.variants.get(kind)?)));
                 let (kind, variant) = found.ok_or_else(|| shape(&format!("{name}, a map with its kind")))?;
                 let fields = self.fields(path, &variant.fields, map, &["kind"], depth)?;
@@ -223,26 +229,7 @@ impl Reader<'_> {
     }
 }
 
-/// The parts of `{repeat: …, times: n}`.
-fn repeated(json: &Json) -> Result<Option<(&Json, usize)>, ValueProblem> {
-    let Some((part, times)) =
-        json.as_object().filter(|map| map.len() == 2).and_then(|map| Some((map.get("repeat")?, map.get("times")?)))
-    else {
-        return Ok(None);
-    };
-    let times = times
-        .as_u64()
-        .and_then(|times| usize::try_from(times).ok())
-        .ok_or_else(|| misshapen("times, a number", times))?;
-    Ok(Some((part, times)))
-}
-
-fn fits(length: usize, times: usize) -> Result<(), ValueProblem> {
-    let total = length.max(1).checked_mul(times).filter(|total| *total <= REPEAT_LIMIT);
-    total.map(drop).ok_or(ValueProblem::TooLarge)
-}
-
-fn misshapen(wanted: &str, found: &Json) -> ValueProblem {
+pub(super) fn misshapen(wanted: &str, found: &Json) -> ValueProblem {
     let mut found = found.to_string();
     if let Some((end, _)) = found.char_indices().nth(60) {
         found.replace_range(end.., "…");

@@ -16,10 +16,15 @@ types:
       error: {tag: 1, fields: [{name: text, type: string(u64), meaning: text}]}
       linked: {tag: 3, fields: [{name: pid, type: pid, meaning: pid}, {name: reason, type: reason, meaning: inner}]}
   tree:
+    forbidden: {hole: 255}
     union:
       leaf: {tag: 1, fields: [{name: value, type: i64, meaning: value}]}
       real: {tag: 2, fields: [{name: value, type: f64, meaning: value}]}
-      list: {tag: 10, fields: [{name: items, type: list(u32) of tree, meaning: items}]}
+      list: {tag: 10, fields: [{name: items, type: list(u32) of tree, limit: 5000, meaning: items}]}
+documents:
+  book:
+    depth: 100
+    fields: [{name: v, type: u16, only: 3, meaning: v}, {name: tree, type: tree, meaning: tree}]
 messages:
   ALL:
     tag: 1
@@ -172,6 +177,28 @@ fn values_that_do_not_fit_are_refused() {
     let mut unknown = message("x", Value::Uint(1));
     unknown.fields.insert("z".into(), Value::Uint(1));
     assert!(matches!(error(unknown), EncodeError::Unknown { field } if field == "z"));
+}
+
+#[test]
+fn documents_are_constants_and_a_value() {
+    let schema = everything();
+    let leaf = |n| Value::Union { kind: "leaf".into(), fields: IndexMap::from([("value".into(), Value::Int(n))]) };
+    let items = |count| IndexMap::from([("items".into(), Value::List(vec![leaf(1); count]))]);
+    let book = encode_document(&schema, "book", &leaf(-1)).unwrap().payload();
+    assert_eq!(hex::encode(&book), "030001ffffffffffffffff");
+    assert_eq!(decode_document(&schema, "book", &book).unwrap().value, leaf(-1));
+    let list = |count| encode_document(&schema, "book", &Value::Union { kind: "list".into(), fields: items(count) });
+    let read = |count| decode_document(&schema, "book", &list(count).unwrap().payload());
+    assert!(read(5000).is_ok());
+    let too_large =
+        DecodeErrorKind::TooLarge { field: "tree.items.count".into(), offset: 3, limit: 5000, announced: 5001 };
+    assert_eq!(read(5001).unwrap_err().kind, too_large, "writing is not limited: the harness lies");
+    let other = DecodeErrorKind::OtherThanOnly { field: "v".into(), offset: 0, only: 3, found: 4 };
+    assert_eq!(decode_document(&schema, "book", &[4, 0, 1]).unwrap_err().kind, other);
+    let forbidden = DecodeErrorKind::Forbidden { field: "tree.kind".into(), offset: 2, kind: "hole".into() };
+    assert_eq!(decode_document(&schema, "book", &[3, 0, 255]).unwrap_err().kind, forbidden);
+    assert!(encode_document(&schema, "leaflet", &leaf(1)).is_err());
+    assert!(decode_document(&schema, "leaflet", &book).is_err());
 }
 
 /// Arbitrary bytes behind every tag: whatever is read says again the bytes that were read.

@@ -1,30 +1,54 @@
 //! What only all files together can tell: every named type exists, and every layout can be read within bounds.
 
-use super::{Field, Layout, Schema, SchemaProblem, Type, Width};
+use super::{Field, Layout, Schema, SchemaProblem, Type, UnionLayout, Width};
 
 /// The first reference or layout that does not hold.
 pub(super) fn check_references(schema: &Schema) -> Result<(), SchemaProblem> {
     for message in schema.messages() {
-        for (index, field) in message.fields.iter().enumerate() {
-            let at = format!("{}.{}", message.name, field.name);
-            if field.ty == Type::Rest && index + 1 < message.fields.len() {
-                return Err(SchemaProblem::Unbounded { at, why: "bytes(rest) can only be a message's last field" });
-            }
-            check_type(schema, &at, &field.ty)?;
+        let before_last = message.fields.len().saturating_sub(1);
+        check_fields(schema, &message.name, &message.fields, before_last)?;
+    }
+    for document in schema.documents() {
+        check_fields(schema, &document.name, &document.fields, usize::MAX)?;
+        if document.fields.iter().filter(|field| field.only.is_none()).count() != 1 {
+            return Err(SchemaProblem::Document(document.name.clone()));
         }
     }
     for (name, layout) in schema.types() {
-        let lists: Vec<&[Field]> = match layout {
-            Layout::Record(fields) => vec![fields],
-            Layout::Union(union) => union.variants.values().map(|variant| variant.fields.as_slice()).collect(),
-        };
-        for field in lists.into_iter().flatten() {
-            let at = format!("{name}.{}", field.name);
-            if field.ty == Type::Rest {
-                return Err(SchemaProblem::Unbounded { at, why: "bytes(rest) can only be a message's last field" });
+        match layout {
+            Layout::Record(fields) => check_fields(schema, name, fields, usize::MAX)?,
+            Layout::Union(UnionLayout { variants, .. }) => {
+                for variant in variants.values() {
+                    check_fields(schema, name, &variant.fields, usize::MAX)?;
+                }
             }
-            check_type(schema, &at, &field.ty)?;
         }
+    }
+    Ok(())
+}
+
+/// The first `closed` fields cannot be `bytes(rest)`: something follows them, or they are no message's.
+fn check_fields(schema: &Schema, owner: &str, fields: &[Field], closed: usize) -> Result<(), SchemaProblem> {
+    for (index, field) in fields.iter().enumerate() {
+        let at = format!("{owner}.{}", field.name);
+        if field.ty == Type::Rest && index < closed {
+            return Err(SchemaProblem::Unbounded { at, why: "bytes(rest) can only be a message's last field" });
+        }
+        let widest = match &field.ty {
+            Type::Text(width) | Type::Blob(width) | Type::List(width, _) => Some(width.max()),
+            _ => None,
+        };
+        if field.limit.is_some_and(|limit| widest.is_none_or(|widest| limit > widest)) {
+            return Err(SchemaProblem::Unbounded {
+                at,
+                why: "a limit is one of a length or a count, within its width",
+            });
+        }
+        let holds = |only| matches!(&field.ty, Type::Uint(width) if only <= width.max());
+        if field.only.is_some_and(|only| !holds(only)) {
+            return Err(SchemaProblem::Unbounded { at, why: "only a number can be the only one" });
+        }
+        check_type(schema, &at, &field.ty)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A loaded schema: messages by name and by tag, named types, frame limits. Only [`super::load`] makes one, so it is consistent.
+//! A loaded schema: messages by name and by tag, documents, named types, frame limits. Only [`super::load`] makes one, so it is consistent.
 
 use std::fmt;
 
@@ -31,6 +31,7 @@ impl fmt::Display for Phase {
 pub struct Schema {
     pub(super) families: Vec<String>,
     pub(super) messages: IndexMap<String, MessageLayout>,
+    pub(super) documents: IndexMap<String, DocumentLayout>,
     pub(super) types: IndexMap<String, Layout>,
     pub(super) handshake_limit: u32,
     pub(super) session_limit: u32,
@@ -51,13 +52,37 @@ pub struct MessageLayout {
     pub fields: Vec<Field>,
 }
 
-/// One field of a message, a record or a variant.
+/// The layout of bytes that stand for themselves, in no frame: fields that are always the same, and one that is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentLayout {
+    /// The family, as for messages.
+    pub family: String,
+    /// Its name, such as `term`.
+    pub name: String,
+    /// In order; all but one are [`Field::only`] one number.
+    pub fields: Vec<Field>,
+    /// How many unions within each other every reader accepts, the innermost included.
+    pub depth: usize,
+}
+
+impl DocumentLayout {
+    /// The one field whose value differs between documents.
+    pub fn open(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.only.is_none())
+    }
+}
+
+/// One field of a message, a document, a record or a variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name in every notation.
     pub name: String,
     /// Its layout.
     pub ty: Type,
+    /// The greatest length in bytes, or count of items, that readers accept, where that is less than its width holds.
+    pub limit: Option<u64>,
+    /// The only number that it may say.
+    pub only: Option<u64>,
     /// What it says, for people.
     pub meaning: String,
 }
@@ -71,17 +96,24 @@ pub enum Layout {
     Union(UnionLayout),
 }
 
-/// The variants of a union; kinds and tags are unique.
+/// The variants of a union; kinds and tags are unique, the forbidden ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnionLayout {
     /// By kind.
     pub variants: IndexMap<String, Variant>,
+    /// Kinds that have a tag and no form: they can be neither written nor read, which is an error of that name.
+    pub forbidden: IndexMap<String, u8>,
 }
 
 impl UnionLayout {
     /// The variant with that tag byte, and its kind.
     pub fn by_tag(&self, tag: u8) -> Option<(&str, &Variant)> {
         self.variants.iter().find(|(_, variant)| variant.tag == tag).map(|(kind, variant)| (kind.as_str(), variant))
+    }
+
+    /// The forbidden kind with that tag byte.
+    pub fn forbidden_by_tag(&self, tag: u8) -> Option<&str> {
+        self.forbidden.iter().find(|(_, forbidden)| **forbidden == tag).map(|(kind, _)| kind.as_str())
     }
 }
 
@@ -108,6 +140,16 @@ impl Schema {
     /// All named types and their names.
     pub fn types(&self) -> impl Iterator<Item = (&str, &Layout)> {
         self.types.iter().map(|(name, layout)| (name.as_str(), layout))
+    }
+
+    /// All documents: families sorted, within one in the order of its file.
+    pub fn documents(&self) -> impl Iterator<Item = &DocumentLayout> {
+        self.documents.values()
+    }
+
+    /// A document by name.
+    pub fn document(&self, name: &str) -> Option<&DocumentLayout> {
+        self.documents.get(name)
     }
 
     /// A message by name.

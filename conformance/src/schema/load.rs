@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::bounds::check_references;
 use super::types::is_name;
-use super::{Field, Layout, MessageLayout, Phase, Schema, Type, TypeError, UnionLayout, Variant};
+use super::{DocumentLayout, Field, Layout, MessageLayout, Phase, Schema, Type, TypeError, UnionLayout, Variant};
 
 /// Why a schema cannot be used, and which file says so.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum SchemaProblem {
         /// What would go on without end.
         why: &'static str,
     },
+    /// A document in which not exactly one field is open.
+    #[error("{0}: exactly one field of a document has no `only`")]
+    Document(String),
     /// Frame limits are missing, or stand in two files, or are not counted by a u32.
     #[error("exactly one file says `frame`, with `length: u32`")]
     Frame,
@@ -77,6 +80,8 @@ struct RawFile {
     types: IndexMap<String, RawType>,
     #[serde(default, deserialize_with = "unique")]
     messages: IndexMap<String, RawMessage>,
+    #[serde(default, deserialize_with = "unique")]
+    documents: IndexMap<String, RawDocument>,
 }
 
 #[derive(Deserialize)]
@@ -93,13 +98,15 @@ struct RawLimits {
     session: u32,
 }
 
-/// Exactly one of the two; serde's own enums would want a YAML tag here.
+/// Exactly one of record and union; serde's own enums would want a YAML tag here.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawType {
     record: Option<Vec<RawField>>,
     #[serde(default, deserialize_with = "unique")]
     union: IndexMap<String, RawVariant>,
+    #[serde(default, deserialize_with = "unique")]
+    forbidden: IndexMap<String, u8>,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +127,19 @@ struct RawMessage {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawDocument {
+    depth: usize,
+    fields: Vec<RawField>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawField {
     name: String,
     #[serde(rename = "type")]
     ty: String,
+    limit: Option<u64>,
+    only: Option<u64>,
     meaning: String,
 }
 
@@ -170,6 +186,7 @@ pub fn load(folder: &Path) -> Result<Schema, SchemaError> {
     let mut schema = Schema {
         families: Vec::new(),
         messages: IndexMap::new(),
+        documents: IndexMap::new(),
         types: IndexMap::new(),
         handshake_limit: 0,
         session_limit: 0,
@@ -203,8 +220,10 @@ fn add(schema: &mut Schema, raw: RawFile) -> Result<(), SchemaProblem> {
             return Err(SchemaProblem::Name(name));
         }
         let layout = match raw.record {
-            Some(record) if raw.union.is_empty() => Layout::Record(fields(&name, record, &[])?),
-            None if !raw.union.is_empty() => Layout::Union(union(&name, raw.union)?),
+            Some(record) if raw.union.is_empty() && raw.forbidden.is_empty() => {
+                Layout::Record(fields(&name, record, &[])?)
+            }
+            None if !raw.union.is_empty() => Layout::Union(union(&name, raw.union, raw.forbidden)?),
             _ => {
                 return Err(SchemaProblem::Name(format!("{name}: a type is one of record and union")));
             }
@@ -233,12 +252,26 @@ fn add(schema: &mut Schema, raw: RawFile) -> Result<(), SchemaProblem> {
             return Err(SchemaProblem::Duplicate(format!("message {name}")));
         }
     }
+    for (name, document) in raw.documents {
+        if !is_name(&name) {
+            return Err(SchemaProblem::Name(name));
+        }
+        let fields = fields(&name, document.fields, &["left_over"])?;
+        let layout = DocumentLayout { family: raw.family.clone(), name: name.clone(), fields, depth: document.depth };
+        if schema.documents.insert(name.clone(), layout).is_some() {
+            return Err(SchemaProblem::Duplicate(format!("document {name}")));
+        }
+    }
     schema.families.push(raw.family);
     Ok(())
 }
 
-fn union(name: &str, raw: IndexMap<String, RawVariant>) -> Result<UnionLayout, SchemaProblem> {
-    let mut union = UnionLayout { variants: IndexMap::new() };
+fn union(
+    name: &str,
+    raw: IndexMap<String, RawVariant>,
+    forbidden: IndexMap<String, u8>,
+) -> Result<UnionLayout, SchemaProblem> {
+    let mut union = UnionLayout { variants: IndexMap::new(), forbidden };
     for (kind, variant) in raw {
         if !is_name(&kind) {
             return Err(SchemaProblem::Name(kind));
@@ -248,6 +281,15 @@ fn union(name: &str, raw: IndexMap<String, RawVariant>) -> Result<UnionLayout, S
         }
         let fields = fields(&format!("{name}.{kind}"), variant.fields, &["kind"])?;
         union.variants.insert(kind, Variant { tag: variant.tag, fields });
+    }
+    for (index, (kind, tag)) in union.forbidden.iter().enumerate() {
+        if !is_name(kind) {
+            return Err(SchemaProblem::Name(kind.clone()));
+        }
+        let twice = union.forbidden.values().take(index).any(|earlier| earlier == tag);
+        if twice || union.by_tag(*tag).is_some() || union.variants.contains_key(kind) {
+            return Err(SchemaProblem::Duplicate(format!("{kind}, or tag {tag}, of {name}")));
+        }
     }
     Ok(union)
 }
@@ -263,7 +305,7 @@ fn fields(owner: &str, raw: Vec<RawField>, kept: &[&str]) -> Result<Vec<Field>, 
             return Err(SchemaProblem::Duplicate(at));
         }
         let ty = Type::parse(&raw.ty).map_err(|source| SchemaProblem::Type { at, source })?;
-        fields.push(Field { name: raw.name, ty, meaning: raw.meaning });
+        fields.push(Field { name: raw.name, ty, limit: raw.limit, only: raw.only, meaning: raw.meaning });
     }
     Ok(fields)
 }
@@ -320,6 +362,33 @@ mod tests {
         assert!(problem(&(field("t") + types)).contains("last field"));
         let twice = "types: {t: {union: {x: {tag: 0}, y: {tag: 0}}}}";
         assert!(problem(&(field("t") + twice)).contains("tag 0 of t"));
+        let twice = "types: {t: {union: {x: {tag: 0}}, forbidden: {z: 0}}}";
+        assert!(problem(&(field("t") + twice)).contains("tag 0, of t"));
+        let twice = "types: {t: {union: {x: {tag: 0}}, forbidden: {x: 1}}}";
+        assert!(problem(&(field("t") + twice)).contains("x, or tag 1"));
+    }
+
+    #[test]
+    fn limits_and_constants_fit_their_types() {
+        let field = |more: &str| {
+            format!("messages: {{A: {{tag: 1, phase: session, fields: [{{name: f, {more}, meaning: m}}]}}}}\n")
+        };
+        assert!(load_one(&field("type: string(u8), limit: 255")).is_ok());
+        assert!(problem(&field("type: string(u8), limit: 256")).contains("within its width"));
+        assert!(problem(&field("type: u8, limit: 3")).contains("a limit is one of"));
+        assert!(load_one(&field("type: u8, only: 255")).is_ok());
+        assert!(problem(&field("type: u8, only: 256")).contains("only one"));
+        assert!(problem(&field("type: pid, only: 1")).contains("only one"));
+    }
+
+    #[test]
+    fn documents_have_one_open_field() {
+        let document = |fields: &str| format!("documents: {{d: {{depth: 1, fields: [{fields}]}}}}");
+        let (constant, open) = ("{name: v, type: u8, only: 1, meaning: m}", "{name: n, type: u8, meaning: m}");
+        let loaded = load_one(&document(&format!("{constant}, {open}"))).unwrap();
+        assert_eq!(loaded.document("d").unwrap().open().unwrap().name, "n");
+        assert!(problem(&document(constant)).contains("exactly one field"));
+        assert!(problem(&document("{name: n, type: bytes(rest), meaning: m}")).contains("last field"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The machine-readable layout of every message: `spec/schema/*.yaml`, loaded, checked and compared with the prose.
+//! The machine-readable layout of every message and document: `spec/schema/*.yaml`, loaded, checked and compared with the prose.
 //!
 //! It holds no bytes and does no coding; that is [`crate::codec`]'s, which interprets what is loaded here.
 
@@ -8,7 +8,7 @@ mod load;
 pub mod prose;
 mod types;
 
-pub use layout::{Field, Layout, MessageLayout, Phase, Schema, UnionLayout, Variant};
+pub use layout::{DocumentLayout, Field, Layout, MessageLayout, Phase, Schema, UnionLayout, Variant};
 pub use load::{SchemaError, SchemaProblem, load};
 pub use types::{Type, TypeError, Width};
 

@@ -2,12 +2,13 @@
 //!
 //! A message's table stands under `### GLOBAL_SYNC (0x1D, session)` with the columns `field`, `type`, `meaning`; the fields of a list's
 //! items or of a record follow it as `entries[].name` or `entry.name`. A union stands under `### reason (union)` with the columns
-//! `kind`, `tag`, `fields`, the last one as `pid: pid, reason: reason`.
+//! `kind`, `tag`, `fields`, the last one as `pid: pid, reason: reason`. A document stands under `### term (document)`, and a record that
+//! no message's table shows under `### map_entry (record)`, both with the columns of messages; a constant stands in the column `meaning`.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use super::{Field, Layout, MessageLayout, Schema, SchemaError, Type, UnionLayout, load};
+use super::{DocumentLayout, Field, Layout, MessageLayout, Schema, SchemaError, Type, UnionLayout, load};
 
 /// One thing that chapter and schema say differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ struct Table {
     line: usize,
     /// `GLOBAL_SYNC` or `reason`.
     name: String,
-    /// `0x1D, session` or `union`.
+    /// `0x1D, session`, `union`, `document` or `record`.
     what: String,
     /// Line and cells, without the column names.
     rows: Vec<(usize, Vec<String>)>,
@@ -88,10 +89,10 @@ fn tables(spec_dir: &Path) -> io::Result<Vec<Table>> {
     Ok(tables)
 }
 
-/// `### NAME (0x01, handshake)` and `### reason (union)`; other headings are none.
+/// `### NAME (0x01, handshake)`, `### reason (union)` and the like; other headings are none.
 fn heading(text: &str) -> Option<(String, String)> {
     let (name, what) = text.strip_prefix("### ")?.trim().strip_suffix(')')?.split_once(" (")?;
-    (what == "union" || what.starts_with("0x")).then(|| (bare(name), what.to_owned()))
+    (matches!(what, "union" | "document" | "record") || what.starts_with("0x")).then(|| (bare(name), what.to_owned()))
 }
 
 /// The cells of a table's row; `None` for other lines, column names and the line under them.
@@ -108,26 +109,54 @@ fn bare(cell: &str) -> String {
 
 fn compare(spec_dir: &Path, schema: &Schema, tables: &[Table]) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: Vec<(&str, bool)> = Vec::new();
     for table in tables {
-        if seen.contains(&table.name.as_str()) {
+        // A document and a type may have one name.
+        let this = (table.name.as_str(), table.what == "document");
+        if seen.contains(&this) {
             differences.push(table.differs(table.line, "has a second table".to_owned()));
         }
-        seen.push(&table.name);
-        match (schema.message(&table.name), schema.layout(&table.name)) {
-            (Some(message), _) => differences.extend(compare_message(schema, table, message)),
-            (None, Some(Layout::Union(union))) if table.what == "union" => {
-                differences.extend(compare_union(table, union))
+        seen.push(this);
+        let (message, document) = (schema.message(&table.name), schema.document(&table.name));
+        match (table.what.as_str(), message, document, schema.layout(&table.name)) {
+            ("document", _, Some(document), _) => differences.extend(compare_document(table, document)),
+            ("union", _, _, Some(Layout::Union(union))) => differences.extend(compare_union(table, union)),
+            ("record", _, _, Some(Layout::Record(fields))) => differences.extend(compare_rows(table, &rows(fields))),
+            ("document" | "union" | "record", ..) | (_, None, ..) => {
+                differences.push(table.differs(table.line, format!("is not in the schema ({})", table.what)));
             }
-            _ => differences.push(table.differs(table.line, format!("is not in the schema ({})", table.what))),
+            (_, Some(message), ..) => differences.extend(compare_message(schema, table, message)),
         }
     }
-    let families =
-        schema.messages().map(|message| (message.name.as_str(), spec_dir.join(format!("{}.md", message.family))));
-    let unions = schema.types().filter(|(_, layout)| matches!(layout, Layout::Union(_)));
-    for (name, file) in families.chain(unions.map(|(name, _)| (name, spec_dir.to_owned()))) {
-        if !seen.contains(&name) {
+    let chapter = |family: &str| spec_dir.join(format!("{family}.md"));
+    let messages = schema.messages().map(|message| (message.name.as_str(), false, chapter(&message.family)));
+    let documents = schema.documents().map(|document| (document.name.as_str(), true, chapter(&document.family)));
+    let shown: Vec<&str> = schema.messages().flat_map(|message| &message.fields).filter_map(inner).collect();
+    let types = schema.types().filter(|(name, layout)| matches!(layout, Layout::Union(_)) || !shown.contains(name));
+    let types = types.map(|(name, _)| (name, false, spec_dir.to_owned()));
+    for (name, is_document, file) in messages.chain(documents).chain(types) {
+        if !seen.contains(&(name, is_document)) {
             differences.push(Difference { file, line: 1, what: format!("{name}: has no table") });
+        }
+    }
+    differences
+}
+
+/// Names and types of fields, as the rows of a table.
+fn rows(fields: &[Field]) -> Vec<(String, String)> {
+    fields.iter().map(|field| (field.name.clone(), field.ty.to_string())).collect()
+}
+
+fn compare_document(table: &Table, document: &DocumentLayout) -> Vec<Difference> {
+    let mut differences = compare_rows(table, &rows(&document.fields));
+    if table.file.file_stem().is_none_or(|stem| stem != document.family.as_str()) {
+        differences.push(table.differs(table.line, format!("belongs into the chapter {}", document.family)));
+    }
+    for ((line, cells), field) in table.rows.iter().zip(&document.fields) {
+        if let Some(only) = field.only
+            && cells.get(2).is_none_or(|meaning| *meaning != only.to_string())
+        {
+            differences.push(table.differs(*line, format!("schema says that {} is {only}", field.name)));
         }
     }
     differences
@@ -144,23 +173,27 @@ fn compare_message(schema: &Schema, table: &Table, message: &MessageLayout) -> V
     }
     let mut expected = Vec::new();
     for field in &message.fields {
-        expected.push((field.name.clone(), field.ty.to_string()));
+        expected.extend(rows(std::slice::from_ref(field)));
         expected.extend(inner_rows(schema, field));
     }
     differences.extend(compare_rows(table, &expected));
     differences
 }
 
+/// The named type of a field or of its items.
+fn inner(field: &Field) -> Option<&str> {
+    match &field.ty {
+        Type::List(_, name) | Type::Named(name) => Some(name),
+        _ => None,
+    }
+}
+
 /// The rows below a list of records or a record: one level, which is all that one table shows.
 fn inner_rows(schema: &Schema, field: &Field) -> Vec<(String, String)> {
-    let (name, joint) = match &field.ty {
-        Type::List(_, name) => (name, "[]."),
-        Type::Named(name) => (name, "."),
-        _ => return Vec::new(),
-    };
-    let Some(Layout::Record(fields)) = schema.layout(name) else {
+    let Some(Layout::Record(fields)) = inner(field).and_then(|name| schema.layout(name)) else {
         return Vec::new();
     };
+    let joint = if matches!(field.ty, Type::List(..)) { "[]." } else { "." };
     fields.iter().map(|inner| (format!("{}{joint}{}", field.name, inner.name), inner.ty.to_string())).collect()
 }
 
@@ -218,6 +251,9 @@ frame: {length: u32, limits: {handshake: 1, session: 2}}
 types:
   item: {record: [{name: n, type: string(u8), meaning: m}]}
   why: {union: {no: {tag: 0}, yes: {tag: 1, fields: [{name: p, type: pid, meaning: m}]}}}
+  alone: {record: [{name: k, type: u8, meaning: m}]}
+documents:
+  d: {depth: 1, fields: [{name: v, type: u8, only: 7, meaning: m}, {name: w, type: list(u8) of alone, meaning: m}]}
 messages:
   M:
     tag: 0x1B
@@ -247,6 +283,19 @@ Text.
 |---|---|---|
 | no | 0 | |
 | yes | 1 | p: pid |
+
+### alone (record)
+
+| field | type | meaning |
+|---|---|---|
+| k | u8 | |
+
+### d (document)
+
+| field | type | meaning |
+|---|---|---|
+| v | u8 | 7 |
+| w | list(u8) of alone | |
 ";
 
     fn differences(prose: &str) -> Vec<(usize, String)> {
@@ -281,6 +330,11 @@ Text.
         assert_eq!(changed("| items[].n | string(u8) | |\n", "| items[].n | string(u8) | |\n| z | u8 | |\n").0, 13);
         assert_eq!(changed("p: pid", "p: u64").0, 23);
         assert_eq!(changed("| yes | 1 | p: pid |\n", "").0, 18);
+        assert_eq!(changed("| k | u8", "| k | u16").0, 29);
+        assert_eq!(changed("(record)", "(union)").1, "alone: is not in the schema (union)");
+        assert_eq!(changed("### alone (record)", "### Alone").1, "alone: has no table");
+        assert_eq!(changed("| v | u8 | 7 |", "| v | u8 | 8 |"), (35, "d: schema says that v is 7".into()));
+        assert_eq!(changed("### d (document)", "### D").1, "d: has no table");
         assert_eq!(changed("# A", "### Z (0x01, session)").1, "Z: is not in the schema (0x01, session)");
         assert_eq!(changed("### why (union)", "### Why").1, "why: has no table");
     }
