@@ -6,6 +6,7 @@ mod heartbeat;
 mod membership;
 mod registry;
 mod rooms;
+mod supervisors;
 mod world;
 
 use bench::{Bench, challenge_of, frames_to, identity};
