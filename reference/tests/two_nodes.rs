@@ -65,6 +65,16 @@ impl Node {
         if self.notifications.is_empty() { self.line() } else { self.notifications.remove(0) }
     }
 
+    /// The next notification of this method; others before it are dropped.
+    fn await_notification(&mut self, method: &str) -> Value {
+        loop {
+            let notification = self.notification();
+            if notification["method"] == method {
+                return notification;
+            }
+        }
+    }
+
     fn stop(mut self) {
         drop(self.input.take());
         assert!(self.child.wait().unwrap().success());
@@ -93,6 +103,75 @@ fn a_session_shares_names_and_its_end_takes_them_back() {
     assert_eq!(b.call("global.whereis", json!({"name": "x"}))["result"]["pid"], Value::Null);
     assert_eq!(b.call("shutdown", json!({}))["result"], json!({}));
     b.stop();
+}
+
+#[test]
+fn a_supervisor_starts_children_on_the_other_node_and_again_when_it_has_returned() {
+    let (mut a, a_started) = Node::start("a@127.0.0.1:0", &[]);
+    let (b, b_started) = Node::start("b@127.0.0.1:0", &[]);
+    assert_eq!(a.call("node.connect", json!({"node": b_started["name"]}))["result"], json!({}));
+    let child = json!({"id": "far", "function": "collector", "restart": "transient", "node": b_started["name"]});
+    let near = json!({"id": "near", "function": "crash_on_message", "args": "", "restart": "permanent"});
+    let settings = json!({"strategy": "one_for_one", "max_restarts": 5, "max_seconds": 60, "children": [child, near]});
+    let supervisor = a.call("supervisor.start", settings)["result"]["pid"].clone();
+    assert_eq!((&supervisor["node"], &supervisor["creation"]), (&a_started["name"], &a_started["creation"]));
+    let first = children(&mut a, &supervisor);
+    assert_eq!((&first[0]["id"], &first[0]["pid"]["node"]), (&json!("far"), &b_started["name"]));
+    assert_eq!((&first[1]["id"], &first[1]["pid"]["node"]), (&json!("near"), &a_started["name"]));
+
+    assert_eq!(a.call("process.send", json!({"to": first[1]["pid"], "bytes": "21"}))["result"], json!({}));
+    let second = children(&mut a, &supervisor);
+    assert_eq!(second[0], first[0]);
+    assert_ne!(second[1], first[1]);
+
+    b.stop();
+    a.await_notification("session.closed");
+    assert_eq!(children(&mut a, &supervisor)[0], json!({"id": "far", "pid": null}));
+    // Another run of the node: it opens the session itself, so it may listen anywhere.
+    let anywhere = json!({"listen": "127.0.0.1:0"});
+    let (mut b, _) = Node::start_with(b_started["name"].as_str().unwrap(), &[], anywhere);
+    assert_eq!(b.call("node.connect", json!({"node": a_started["name"]}))["result"], json!({}));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let far = loop {
+        let far = children(&mut a, &supervisor)[0]["pid"].clone();
+        if !far.is_null() {
+            break far;
+        }
+        assert!(Instant::now() < deadline, "the child has not been started again");
+    };
+    assert_eq!(b.call("process.alive", json!({"pid": far}))["result"]["alive"], true);
+    assert_eq!(a.call("supervisor.stop", json!({"supervisor": supervisor}))["result"], json!({}));
+    assert_eq!(b.call("process.alive", json!({"pid": far}))["result"]["alive"], false);
+    assert_eq!(a.call("supervisor.children", json!({"supervisor": supervisor}))["error"]["code"], -32_007);
+
+    let worker = json!({"id": "w", "function": "collector", "restart": "temporary"});
+    let settings = json!({"strategy": "simple_one_for_one", "max_restarts": 1, "max_seconds": 1, "children": [worker]});
+    let simple = a.call("supervisor.start", settings)["result"]["pid"].clone();
+    for args in [json!({}), json!({"args": "2a"})] {
+        let mut params = args;
+        params["supervisor"] = simple.clone();
+        assert_eq!(a.call("supervisor.start_child", params)["result"]["pid"]["node"], a_started["name"]);
+    }
+    assert_eq!(children(&mut a, &simple).as_array().unwrap().len(), 2);
+    for (wrong, code) in [
+        (json!({"strategy": "one_for_two", "children": []}), -32_602),
+        (json!({"strategy": "simple_one_for_one", "children": []}), -32_602),
+        (
+            json!({"strategy": "one_for_all", "children": [{"id": "x", "function": "nothing", "restart": "permanent"}]}),
+            -32_011,
+        ),
+    ] {
+        let mut params = wrong;
+        params["max_restarts"] = json!(1);
+        params["max_seconds"] = json!(1);
+        assert_eq!(a.call("supervisor.start", params)["error"]["code"], code);
+    }
+    a.stop();
+    b.stop();
+}
+
+fn children(node: &mut Node, supervisor: &Value) -> Value {
+    node.call("supervisor.children", json!({"supervisor": supervisor}))["result"]["children"].clone()
 }
 
 #[test]
