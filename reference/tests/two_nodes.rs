@@ -185,3 +185,48 @@ fn a_planted_fault_shows_on_the_wire() {
     good.stop();
     bad.stop();
 }
+
+#[test]
+fn processes_of_two_nodes_reach_watch_and_lose_each_other() {
+    let (mut a, a_started) = Node::start("a@127.0.0.1:0", &[]);
+    let (mut b, b_started) = Node::start("b@127.0.0.1:0", &[]);
+    let pid = |node: &Value, local: u64| json!({"node": node["name"], "creation": node["creation"], "local": local});
+    assert_eq!(a.call("node.connect", json!({"node": b_started["name"]}))["result"], json!({}));
+    let requester = a.call("process.spawn", json!({"function": "collector"}))["result"]["pid"].clone();
+    assert_eq!(requester, pid(&a_started, 1));
+    a.call("process.trap_exit", json!({"pid": requester, "enabled": true}));
+    a.call("node.monitor", json!({"pid": requester, "node": b_started["name"]}));
+    let relay = json!({
+        "function": "relay", "args": "0100000000000000", "node": b_started["name"], "from": requester, "link": true,
+    });
+    let child = a.call("process.spawn", relay)["result"]["pid"].clone();
+    assert_eq!(child, pid(&b_started, 1));
+    let reference = a.call("process.monitor", json!({"pid": requester, "target": child}))["result"]["ref"].clone();
+    assert_eq!(a.call("process.send", json!({"to": child, "bytes": "00ff"}))["result"], json!({}));
+    let refused = json!({"function": "nothing", "node": b_started["name"], "from": requester});
+    assert_eq!(a.call("process.spawn", refused)["error"]["code"], -32_011);
+
+    let next = |node: &mut Node, method: &str| {
+        let notification = node.notification();
+        assert_eq!(notification["method"], method);
+        let mut params = notification["params"].clone();
+        params.as_object_mut().unwrap().remove("seq");
+        params
+    };
+    next(&mut a, "session.opened");
+    assert_eq!(next(&mut a, "process.message"), json!({"pid": requester, "bytes": "00ff"}));
+    let nested = json!({"node": null, "creation": 3, "local": 4});
+    let reason = json!({"kind": "linked", "pid": nested, "reason": {"kind": "custom", "text": "é"}});
+    assert_eq!(b.call("process.exit", json!({"pid": child, "reason": reason}))["result"], json!({}));
+    next(&mut b, "session.opened");
+    assert_eq!(next(&mut b, "process.ended"), json!({"pid": child, "reason": reason}));
+    assert_eq!(next(&mut a, "process.exited"), json!({"pid": requester, "from": child, "reason": reason}));
+    let down = json!({"pid": requester, "ref": reference, "from": child, "reason": reason});
+    assert_eq!(next(&mut a, "process.down"), down);
+    b.stop();
+    assert_eq!(next(&mut a, "node.down"), json!({"pid": requester, "node": b_started["name"]}));
+    next(&mut a, "session.closed");
+    assert_eq!(a.call("process.alive", json!({"pid": requester}))["result"], json!({"alive": true}));
+    assert_eq!(a.call("process.link", json!({"pid": requester, "to": child}))["error"]["code"], -32_008);
+    a.stop();
+}

@@ -18,6 +18,18 @@ pub(super) enum Target {
     Gone(WirePid),
 }
 
+/// A run of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    This,
+    Former,
+}
+
+/// A process of a former run of this node, as held.
+fn former(pid: &GlobalPid) -> WirePid {
+    WirePid { creation: pid.creation, ..WirePid::own(pid.local) }
+}
+
 /// In whose numbering argument bytes are: that of whoever wants the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -58,15 +70,18 @@ impl Node {
     /// # Errors
     /// [`CommandError::NoProcess`] when it is this node's and dead, or of a former run.
     pub(crate) fn own_process(&self, pid: &GlobalPid) -> Result<Option<LocalId>, CommandError> {
-        let this_run = *pid == self.own_pid(pid.local);
+        match self.of_this_node(pid) {
+            Some(Run::This) if self.processes.is_alive(pid.local) => Ok(Some(pid.local)),
+            Some(_) => Err(CommandError::NoProcess),
+            None => Ok(None),
+        }
+    }
+
+    /// In which run of this node a process has been; `None` for another node's.
+    fn of_this_node(&self, pid: &GlobalPid) -> Option<Run> {
+        let own = self.own_pid(pid.local);
         let before_start = pid.node == NONODE && pid.creation == 0;
-        if (this_run || before_start) && self.processes.is_alive(pid.local) {
-            return Ok(Some(pid.local));
-        }
-        if before_start || pid.node == self.own_pid(pid.local).node {
-            return Err(CommandError::NoProcess);
-        }
-        Ok(None)
+        if *pid == own || before_start { Some(Run::This) } else { (pid.node == own.node).then_some(Run::Former) }
     }
 
     /// # Errors
@@ -78,14 +93,11 @@ impl Node {
     /// # Errors
     /// [`CommandError::NotConnected`] when it is another node's, and no session with that node is live.
     pub(super) fn target(&self, pid: &GlobalPid) -> Result<Target, CommandError> {
-        match self.own_process(pid) {
-            Ok(Some(local)) => return Ok(Target::Own(local)),
-            Err(_) => {
-                let this_run = *pid == self.own_pid(pid.local);
-                let creation = if this_run { 0 } else { pid.creation };
-                return Ok(Target::Gone(WirePid { node: NodeId::OWN, creation, local: pid.local }));
-            }
-            Ok(None) => {}
+        match self.of_this_node(pid) {
+            Some(Run::This) if self.processes.is_alive(pid.local) => return Ok(Target::Own(pid.local)),
+            Some(Run::This) => return Ok(Target::Gone(WirePid::own(pid.local))),
+            Some(Run::Former) => return Ok(Target::Gone(former(pid))),
+            None => {}
         }
         let node = NodeName::parse(&pid.node).ok();
         let session = node.and_then(|node| self.sessions.named(&node));
@@ -133,8 +145,10 @@ impl Node {
             let unresolved = WirePid { node: NodeId(u16::MAX), creation: pid.creation, local: pid.local };
             let Some(node) = &pid.node else { return Nested::Opaque(unresolved) };
             let named = GlobalPid { node: node.clone(), creation: pid.creation, local: pid.local };
-            if named == self.own_pid(pid.local) || node == NONODE {
-                return Nested::Own(pid.local);
+            match self.of_this_node(&named) {
+                Some(Run::This) => return Nested::Own(WirePid::own(pid.local)),
+                Some(Run::Former) => return Nested::Own(former(&named)),
+                None => {}
             }
             match NodeName::parse(node) {
                 Ok(name) => {
@@ -150,7 +164,7 @@ impl Node {
     pub(super) fn nested(&self, held: WirePid) -> Nested {
         match self.numbering.name(held.node) {
             Some(name) => Nested::Other(name.clone(), held),
-            None => Nested::Own(held.local),
+            None => Nested::Own(held),
         }
     }
 }

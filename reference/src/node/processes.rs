@@ -48,7 +48,8 @@ impl Processes {
     pub(crate) fn insert(&mut self, function: Function) -> LocalId {
         loop {
             self.last = self.last.next();
-            if !self.is_alive(self.last) {
+            // 0 is "refused" in SPAWN_REPLY.
+            if self.last != LocalId::ZERO && !self.is_alive(self.last) {
                 break;
             }
         }
@@ -64,6 +65,15 @@ impl Processes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn local_ids_that_have_wrapped_are_neither_0_nor_in_use() {
+        let mut processes = Processes::default();
+        let first = processes.insert(Function::Collector);
+        processes.last = LocalId::new((1 << 40) - 1).unwrap();
+        let next = processes.insert(Function::Collector);
+        assert_eq!((first.get(), next.get()), (1, 2));
+    }
 
     /// A B-tree that grows at its end has half-full leaves: 11 entries' room for 6.
     #[test]

@@ -4,15 +4,15 @@ use std::{fmt, sync::Arc};
 
 use super::identity::{GlobalPid, ShownPid};
 use crate::wire::{
-    self, LocalId, NodeName, WirePid,
+    self, NodeName, WirePid,
     reason::{CUT, MAX_LEVELS, Root},
 };
 
 /// A process as it stands in a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Nested {
-    /// One of this node.
-    Own(LocalId),
+    /// One of this node; with a creation, of a former run.
+    Own(WirePid),
     /// One of another node, as this node holds it.
     Other(NodeName, WirePid),
     /// One that cannot be resolved: shown, never routed by, and written on as it came (PROC-12).
@@ -22,20 +22,19 @@ pub(crate) enum Nested {
 impl Nested {
     fn on_wire(&self) -> WirePid {
         match self {
-            Self::Own(local) => WirePid::own(*local),
-            Self::Other(_, pid) | Self::Opaque(pid) => *pid,
+            Self::Own(pid) | Self::Other(_, pid) | Self::Opaque(pid) => *pid,
         }
     }
 
     /// `own` is any process of this node: it says the node's name and creation.
     pub(crate) fn shown(&self, own: &GlobalPid) -> ShownPid {
-        match self {
-            Self::Own(local) => ShownPid { node: Some(own.node.clone()), creation: own.creation, local: *local },
-            Self::Other(node, pid) => {
-                ShownPid { node: Some(node.to_string()), creation: pid.creation, local: pid.local }
-            }
-            Self::Opaque(pid) => ShownPid { node: None, creation: pid.creation, local: pid.local },
-        }
+        let (node, WirePid { creation, local, .. }) = match self {
+            Self::Own(pid) => (Some(own.node.clone()), *pid),
+            Self::Other(node, pid) => (Some(node.to_string()), *pid),
+            Self::Opaque(pid) => (None, *pid),
+        };
+        let is_this_run = creation == 0 && matches!(self, Self::Own(_));
+        ShownPid { node, creation: if is_this_run { own.creation } else { creation }, local }
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     fn own(local: u64) -> Nested {
-        Nested::Own(LocalId::new(local).unwrap())
+        Nested::Own(WirePid::from_u64(local))
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! Tests of the pure node: nodes wired in memory, fake time, counted randomness.
 
 mod bench;
+mod exits;
 mod handshake;
 mod heartbeat;
+mod links;
 mod membership;
+mod messages;
+mod monitors;
 mod registry;
 mod rooms;
+mod scene;
+mod spawning;
 mod supervisors;
 mod world;
 
