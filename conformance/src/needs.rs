@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::scenario::expression::Binding;
 use crate::scenario::model::StartWhen;
-use crate::scenario::step::{Call, Event, Eventually, Expect, Send, StartCall};
+use crate::scenario::step::{Call, Event, Events, Eventually, Expect, For, Send, StartCall};
 use crate::scenario::{Expression, Row, Scenario, Scope, Step, Verb};
 use crate::schema::Schema;
 
@@ -73,7 +73,9 @@ impl Needs<'_> {
                 let is_local = plain("node") && plain("from") && plain("link");
                 self.method(&filled(method, scope), is_local && collects.as_deref() == Some("collector"));
             }
-            Verb::Event(Event { method, .. }) | Verb::NoEvent(Event { method, .. }) => {
+            Verb::Event(Event { method, .. })
+            | Verb::NoEvent(Event { method, .. })
+            | Verb::Events(Events { method, .. }) => {
                 self.event(&filled(method, scope));
             }
             Verb::Await(_) => self.need(CONTROL),
@@ -84,10 +86,11 @@ impl Needs<'_> {
                 let several = unordered.iter().map(|frame| &frame.message);
                 message.iter().chain(several).for_each(|message| self.message(message, scope));
             }
+            Verb::Collect(collect) => self.message(&collect.message, scope),
             Verb::For(repeat) => {
                 for step in &repeat.steps {
                     self.add(step, scope);
-                    for value in repeat.of.iter().filter_map(|value| value.evaluate(scope).ok()) {
+                    for value in values(repeat, scope) {
                         self.add(step, &Binding { name: &repeat.each, value, outer: scope });
                     }
                 }
@@ -140,6 +143,14 @@ impl Needs<'_> {
     }
 }
 
+/// The values of a loop, as far as they are known before a case runs.
+fn values(repeat: &For, scope: &dyn Scope) -> Vec<Value> {
+    match &repeat.of {
+        Some(Expression::List(items)) => items.iter().filter_map(|item| item.evaluate(scope).ok()).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn text(expression: &Expression, scope: &dyn Scope) -> Option<String> {
     expression.text("", scope).ok()
 }
@@ -187,6 +198,7 @@ mod tests {
             ("call: {method: node.monitor, params: {}}", "control process"),
             ("no_event: {method: process.down}", "control process"),
             ("event: {method: node.up}", "control process"),
+            ("events: {method: process.message, count: 2}", "control process"),
             ("start_call: {id: a, method: supervisor.start, params: {}}", "control process supervisor"),
             ("eventually: {method: term.decode, params: {}}", "control term"),
             ("member: {name: m, room: r}", "control rooms"),

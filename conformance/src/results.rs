@@ -140,7 +140,7 @@ pub struct Failure {
 pub enum Cause {
     /// The frame is the right one and its bytes are not.
     WrongBytes,
-    /// A frame came that should not have come.
+    /// A frame or a notification came that should not have come.
     UnexpectedFrame,
     /// A frame, a connection, a notification or a text that was awaited did not come.
     MissingFrame,
@@ -150,7 +150,7 @@ pub enum Cause {
     StillOpen,
     /// The node's process ended or stopped answering.
     Crash,
-    /// The node's answer to a request is wrong.
+    /// The node's answer to a request, or what it tells in a notification, is wrong.
     WrongAnswer,
 }
 

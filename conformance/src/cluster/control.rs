@@ -171,6 +171,39 @@ impl ControlClient {
         self.conclude(found, || awaited.to_owned())
     }
 
+    /// The oldest `count` notifications that fit and have not been taken yet, in their order; waits for them until `deadline`. None is taken
+    /// where there are too few. `awaited` names them in the error.
+    pub fn next_events(
+        &self,
+        deadline: Instant,
+        awaited: &str,
+        count: usize,
+        fits: impl Fn(&Event) -> bool,
+    ) -> Result<Vec<Event>, CallError> {
+        // What has been looked at does not change: each notification is looked at once.
+        let (mut next, mut fitting) = (0, Vec::new());
+        let found = self.talk.wait_until(deadline, |talk| {
+            while next < talk.events.len() && fitting.len() < count {
+                if !talk.taken[next] && fits(&talk.events[next]) {
+                    fitting.push(next);
+                }
+                next += 1;
+            }
+            if fitting.len() < count {
+                return talk.end.clone().map(Err);
+            }
+            fitting.iter().for_each(|index| talk.taken[*index] = true);
+            Some(Ok(fitting.iter().map(|index| talk.events[*index].clone()).collect()))
+        });
+        self.conclude(found, || awaited.to_owned())
+    }
+
+    /// All notifications so far that have not been taken.
+    pub fn untaken_events(&self) -> Vec<Event> {
+        let talk = self.talk.look();
+        talk.events.iter().zip(&talk.taken).filter(|(_, taken)| !**taken).map(|(event, _)| event.clone()).collect()
+    }
+
     /// All notifications so far, taken or not.
     pub fn events(&self) -> Vec<Event> {
         self.talk.look().events.clone()

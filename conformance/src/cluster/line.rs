@@ -122,10 +122,10 @@ impl Line {
 /// Checks the result of `method` further. Methods that the schema does not know are not checked.
 pub(crate) fn check_result(method: &str, result: &Value) -> Result<(), AdapterFault> {
     match LINE_SCHEMA.results.get(method) {
-        Some(validator) if !validator.is_valid(result) => {
-            valid(validator, result, &format!("result of {method}"), &quote_value(result))
+        Some(validator) => {
+            valid(validator, result, &format!("result of {method}"), || quote(result.to_string().as_bytes()))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -162,37 +162,34 @@ impl LineSchema {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Line, AdapterFault> {
-        let quoted = quote(bytes);
         if depth(bytes) > DEEPEST {
-            return Err(AdapterFault::TooDeep { line: quoted, limit: DEEPEST });
+            return Err(AdapterFault::TooDeep { line: quote(bytes), limit: DEEPEST });
         }
-        let value = parse_json(bytes)
-            .map_err(|error| AdapterFault::NotJson { line: quoted.clone(), reason: error.to_string() })?;
+        let mut value = parse_json(bytes)
+            .map_err(|error| AdapterFault::NotJson { line: quote(bytes), reason: error.to_string() })?;
         let not_in_schema =
-            |problem: &str| AdapterFault::NotInSchema { line: quoted.clone(), problem: problem.to_owned() };
+            |problem: &str| AdapterFault::NotInSchema { line: quote(bytes), problem: problem.to_owned() };
         if let Some(method) = value.get("method").and_then(Value::as_str) {
-            let validator = self.notifications.get(method).ok_or_else(|| {
+            let method = method.to_owned();
+            let validator = self.notifications.get(&method).ok_or_else(|| {
                 let known: Vec<&str> = self.notifications.keys().map(String::as_str).collect();
                 not_in_schema(&format!("no notification `{method}`; there are {}", known.join(", ")))
             })?;
-            valid(validator, &value, method, &quoted)?;
-            let params = value["params"].as_object().cloned().unwrap_or_default();
+            valid(validator, &value, &method, || quote(bytes))?;
+            let params = value["params"].as_object_mut().map(std::mem::take).unwrap_or_default();
             let seq = params.get("seq").and_then(Value::as_u64).ok_or_else(|| not_in_schema("`seq` is no integer"))?;
-            return Ok(Line::Notification { seq, method: method.to_owned(), params });
+            return Ok(Line::Notification { seq, method, params });
         }
-        let id = || {
-            value["id"]
-                .as_i64()
-                .ok_or_else(|| not_in_schema("every request of the harness is JSON and has an integer id"))
-        };
+        let id = value["id"].as_i64();
+        let id = || id.ok_or_else(|| not_in_schema("every request of the harness is JSON and has an integer id"));
         if value.get("error").is_some() {
-            valid(&self.error, &value, "error", &quoted)?;
+            valid(&self.error, &value, "error", || quote(bytes))?;
             let error =
-                serde_json::from_value(value["error"].clone()).map_err(|error| not_in_schema(&error.to_string()))?;
+                serde_json::from_value(value["error"].take()).map_err(|error| not_in_schema(&error.to_string()))?;
             return Ok(Line::Error { id: id()?, error });
         }
-        valid(&self.answer, &value, "answer", &quoted)?;
-        Ok(Line::Answer { id: id()?, result: value["result"].clone() })
+        valid(&self.answer, &value, "answer", || quote(bytes))?;
+        Ok(Line::Answer { id: id()?, result: value["result"].take() })
     }
 }
 
@@ -231,11 +228,16 @@ fn parse_json(bytes: &[u8]) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-fn valid(validator: &Validator, value: &Value, what: &str, quoted: &str) -> Result<(), AdapterFault> {
+fn valid(
+    validator: &Validator,
+    value: &Value,
+    what: &str,
+    quoted: impl FnOnce() -> String,
+) -> Result<(), AdapterFault> {
     if validator.is_valid(value) {
         return Ok(());
     }
-    let not_in_schema = |problem| Err(AdapterFault::NotInSchema { line: quoted.to_owned(), problem });
+    let not_in_schema = |problem| Err(AdapterFault::NotInSchema { line: quoted(), problem });
     // The schema's recursion makes the search for the place quadratic in the depth.
     if nesting(value) > EXPLAINED {
         return not_in_schema(format!("{what}: the place is not looked for in more than {EXPLAINED} levels"));
@@ -271,10 +273,6 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
 
 fn shown(character: char) -> Vec<char> {
     if character.is_control() { character.escape_default().collect() } else { vec![character] }
-}
-
-fn quote_value(value: &Value) -> String {
-    quote(value.to_string().as_bytes())
 }
 
 #[cfg(test)]

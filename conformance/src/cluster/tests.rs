@@ -155,6 +155,28 @@ fn events_are_taken_one_by_one() {
 }
 
 #[test]
+fn many_events_are_taken_together_or_not_at_all() {
+    let pid = r#"{"node":"a@h","creation":1,"local":%d}"#;
+    let params = format!(r#"{{"seq":%d,"pid":{pid},"bytes":"%04x"}}"#);
+    let line = format!(r#"{{"jsonrpc":"2.0","method":"process.message","params":{params}}}"#);
+    // Two processes take turns, 10,000 messages each.
+    let script = format!("seq 20000 | awk '{{ printf f \"\\n\", $1, $1 % 2, $1 }}' f='{line}'; cat >/dev/null");
+    let (_process, client) = talk(&script);
+    let take = |deadline, count, local: u64| {
+        client.next_events(deadline, "messages", count, |event| event.params["pid"]["local"] == local)
+    };
+    let odd = take(soon(), 10_000, 1).unwrap();
+    assert!(odd.iter().zip((1..).step_by(2)).all(|(event, number)| event.params["bytes"] == format!("{number:04x}")));
+    let at_once = || Instant::now() + Duration::from_millis(20);
+    let error = take(at_once(), 1, 1).expect_err("all are taken");
+    assert_eq!(error.to_string(), "timed out waiting for messages");
+    take(soon(), 9_999, 0).unwrap();
+    take(at_once(), 2, 0).expect_err("one is left");
+    assert_eq!(client.untaken_events().len(), 1);
+    assert_eq!(take(soon(), 1, 0).unwrap()[0].seq, 20_000);
+}
+
+#[test]
 fn adapters_are_told_their_mistakes() {
     let fault = adapter_fault("echo node is up; cat >/dev/null");
     assert!(matches!(&fault, AdapterFault::NotJson { line, .. } if line == "node is up"), "{fault}");

@@ -1,16 +1,14 @@
-//! Steps of the control protocol: requests, answers, notifications.
+//! Steps of the control protocol that ask: requests and answers.
 
-use std::cell::RefCell;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::cluster::{self, CallError, RpcError};
+use crate::cluster::{CallError, RpcError};
 use crate::results::Cause;
-use crate::scenario::matcher::{Captures, MatchError};
-use crate::scenario::step::{Await, Call, Event, Eventually, StartCall};
+use crate::scenario::step::{Await, Call, Eventually, StartCall};
 use crate::scenario::{Expression, Matcher};
 
 use super::context::Context;
@@ -107,74 +105,6 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Awaits a notification that no earlier `event` step took.
-    pub(super) fn event(&mut self, step: &Event) -> StepResult {
-        let key = self.node_key(step.node.as_deref())?;
-        match self.next_event(&key, step, self.deadline)? {
-            Ok(captures) => {
-                self.variables.extend(captures);
-                Ok(())
-            }
-            Err(CallError::TimedOut { .. }) => {
-                let told = self.node(&key)?.client()?.events();
-                Err(Stop::broken(Cause::MissingFrame, format!("`{key}` did not tell {}", step.method))
-                    .expected(self.describe_event(step)?)
-                    .meanwhile(told.iter().map(|event| told_text(&key, event)).collect())
-                    .into())
-            }
-            Err(error) => Err(call_stop(&key, &step.method, error)),
-        }
-    }
-
-    /// After a barrier: no such notification may be left.
-    pub(super) fn no_event(&mut self, step: &Event) -> StepResult {
-        let key = self.node_key(step.node.as_deref())?;
-        let deadline = self.deadline;
-        self.node(&key)?
-            .client()?
-            .call("barrier", json!({}), deadline)
-            .map_err(|error| call_stop(&key, "barrier", error))?;
-        match self.next_event(&key, step, Instant::now())? {
-            Err(CallError::TimedOut { .. }) => Ok(()),
-            Err(error) => Err(call_stop(&key, &step.method, error)),
-            Ok(_) => Err(Stop::broken(Cause::WrongAnswer, format!("`{key}` told {}, which it must not", step.method))
-                .actual(self.describe_event(step)?)
-                .into()),
-        }
-    }
-
-    /// Takes the oldest notification that matches, with what it captures.
-    fn next_event(&self, key: &str, step: &Event, deadline: Instant) -> StepResult<Result<Captures, CallError>> {
-        let matcher = Matcher::Object(step.params.clone());
-        let captured = RefCell::new(Captures::new());
-        let wrong = RefCell::new(None);
-        let event = self.node(key)?.client()?.next_event(deadline, &step.method, |event| {
-            let mut captures = Captures::new();
-            let params = Value::Object(event.params.clone());
-            match matcher.check(&params, self, &mut captures) {
-                _ if event.method != step.method => false,
-                Ok(()) => {
-                    captured.replace(captures);
-                    true
-                }
-                Err(MatchError::Mismatch(_)) => false,
-                Err(MatchError::Evaluation(error)) => {
-                    wrong.replace(Some(error));
-                    true
-                }
-            }
-        });
-        match wrong.into_inner() {
-            Some(error) => Err(error.into()),
-            None => Ok(event.map(|_| captured.into_inner())),
-        }
-    }
-
-    fn describe_event(&self, step: &Event) -> StepResult<String> {
-        let params = Matcher::Object(step.params.clone()).describe(self)?;
-        Ok(format!("{} {params}", step.method))
-    }
-
     fn params(&self, params: &IndexMap<String, Expression>) -> StepResult<Value> {
         let mut object = Map::new();
         for (name, value) in params {
@@ -218,11 +148,6 @@ impl Context<'_> {
             (Err(error), _) => Err(call_stop(key, method, error)),
         }
     }
-}
-
-/// A notification, for people.
-fn told_text(key: &str, event: &cluster::Event) -> String {
-    format!("{key}: {} {}", event.method, Value::Object(event.params.clone()))
 }
 
 fn code(name: &str) -> StepResult<i64> {

@@ -26,7 +26,10 @@ impl Context<'_> {
     pub(super) fn repeat(&mut self, step: &For) -> StepResult {
         let values: Vec<Value> = match &step.range {
             Some((from, to)) => (from.number("range", self)?..=to.number("range", self)?).map(Value::from).collect(),
-            None => step.of.iter().map(|value| value.evaluate(self)).collect::<Result<_, _>>()?,
+            None => match step.of.as_ref().map(|of| of.evaluate(self)).transpose()? {
+                Some(Value::Array(values)) => values,
+                _ => return Err(Stop::Harness("`for` needs `range`, or a list in `of`".to_owned())),
+            },
         };
         for value in values {
             self.variables.insert(step.each.clone(), value);

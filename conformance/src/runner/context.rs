@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::{ControlClient, NodeProcess, PendingCall};
 use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
+use crate::scenario::expression::walk;
 use crate::scenario::step::Opening;
 use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
 use crate::schema::{Phase, Schema};
@@ -296,14 +297,18 @@ pub(super) fn loopback(host: &str) -> StepResult<IpAddr> {
 }
 
 impl Scope for Context<'_> {
+    fn schema(&self) -> Option<&Schema> {
+        Some(&self.environment.schema)
+    }
+
     fn lookup(&self, path: &str) -> Option<Value> {
         let end = path.find(['.', '[']).unwrap_or(path.len());
         let (head, rest) = path.split_at(end);
         if let Some(value) = self.variables.get(head) {
-            return walk(value.clone(), rest);
+            return walk(value, rest).cloned();
         }
         match head {
-            "timers" => return walk(self.timers_value(), rest),
+            "timers" => return walk(&self.timers_value(), rest).cloned(),
             "cookie" if rest.is_empty() => {
                 let cookie = self.cookie_or(None).ok()?;
                 return Some(json!({ "$bytes": hex::encode(cookie) }));
@@ -333,7 +338,7 @@ impl Scope for Context<'_> {
         match (rest, object.is_empty()) {
             (_, true) => None,
             ("", false) => object.get("name").cloned(),
-            (_, false) => walk(Value::Object(object), rest),
+            (_, false) => walk(&Value::Object(object), rest).cloned(),
         }
     }
 }
@@ -348,35 +353,10 @@ impl Context<'_> {
     }
 }
 
-/// Follows `.key` and `[index]` into a value.
-fn walk(mut value: Value, path: &str) -> Option<Value> {
-    let mut rest = path;
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(['.', '[']).unwrap_or(after.len());
-            value = value.get_mut(&after[..end])?.take();
-            rest = &after[end..];
-        } else {
-            let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
-            value = value.get_mut(index.parse::<usize>().ok()?)?.take();
-            rest = after;
-        }
-    }
-    Some(value)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn paths_lead_into_objects_and_lists() {
-        let value = json!({"entries": [{"name": "x"}, {"name": "y"}]});
-        assert_eq!(walk(value.clone(), ".entries[1].name").unwrap(), "y");
-        assert_eq!(walk(value.clone(), ".entries[2].name"), None);
-        assert_eq!(walk(value, ""), Some(json!({"entries": [{"name": "x"}, {"name": "y"}]})));
-    }
 
     #[test]
     fn only_loopback_hosts_are_allowed() {

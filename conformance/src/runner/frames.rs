@@ -11,6 +11,7 @@ use crate::random::random_bytes;
 use crate::results::{BytePlace, Cause};
 use crate::scenario::Matcher;
 use crate::scenario::matcher::{Captures, MatchError};
+use crate::scenario::short::OrShort;
 use crate::scenario::step::{Collect, Expect, ExpectClosed, ExpectPing, ExpectedFrame, Opening, Quiet, Sessions};
 
 use super::context::Context;
@@ -29,7 +30,7 @@ pub(super) enum Next {
 
 /// A frame that is awaited.
 struct Wanted<'s> {
-    message: &'s str,
+    message: String,
     fields: &'s IndexMap<String, Matcher>,
 }
 
@@ -38,9 +39,14 @@ impl Context<'_> {
     pub(super) fn expect(&mut self, step: &Expect) -> StepResult {
         let name = self.name(&step.session)?;
         let deadline = self.within(step.within_ms.as_ref())?;
+        let one = |message, fields| Ok(Wanted { message: self.name(message)?, fields });
         let mut wanted: Vec<Wanted<'_>> = match &step.message {
-            Some(message) => vec![Wanted { message, fields: &step.fields }],
-            None => step.unordered.iter().map(|ExpectedFrame { message, fields }| Wanted { message, fields }).collect(),
+            Some(message) => vec![one(message, &step.fields)?],
+            None => step
+                .unordered
+                .iter()
+                .map(|ExpectedFrame { message, fields }| one(message, fields))
+                .collect::<StepResult<_>>()?,
         };
         while !wanted.is_empty() {
             let payload = self.awaited_frame(&name, &wanted, &step.skip, deadline)?;
@@ -64,7 +70,7 @@ impl Context<'_> {
             match self.next_frame(name, deadline)? {
                 Next::Frame(payload) => {
                     let message = self.message_name(name, &payload)?;
-                    let is_wanted = wanted.iter().any(|w| Some(w.message) == message.as_deref());
+                    let is_wanted = wanted.iter().any(|w| Some(w.message.as_str()) == message.as_deref());
                     if !is_wanted && (self.tolerates(name, message.as_deref())? || skips(skip, message.as_deref())) {
                         continue;
                     }
@@ -90,7 +96,7 @@ impl Context<'_> {
     /// Holds a frame against those awaited; the one it matches is done.
     fn take_wanted(&mut self, name: &str, payload: &[u8], wanted: &mut Vec<Wanted<'_>>) -> StepResult {
         let phase = self.session(name)?.phase;
-        let actual = codec::summary(self.schema(), phase, payload);
+        let actual = || codec::summary(self.schema(), phase, payload);
         let decoded = codec::decode(self.schema(), phase, payload);
         let (message, segments) = match decoded {
             Ok(decoded) => (decoded.message, decoded.segments),
@@ -100,7 +106,7 @@ impl Context<'_> {
                 let place = BytePlace { field: "payload".to_owned(), offset: error.offset, hex: shown_hex(payload) };
                 return Err(Stop::broken(cause, format!("a frame on `{name}` cannot be decoded: {error}"))
                     .expected(self.describe_wanted(wanted)?)
-                    .actual(actual)
+                    .actual(actual())
                     .bytes(Some(place))
                     .into());
             }
@@ -130,14 +136,14 @@ impl Context<'_> {
         let Some(mismatch) = difference else {
             return Err(Stop::broken(Cause::UnexpectedFrame, format!("another frame came on `{name}`"))
                 .expected(self.describe_wanted(wanted)?)
-                .actual(actual)
+                .actual(actual())
                 .bytes(Some(BytePlace { field: "payload".to_owned(), offset: 0, hex: shown_hex(payload) }))
                 .into());
         };
         let place = place_of(&Encoded { segments }, &mismatch.path);
         Err(Stop::broken(Cause::WrongBytes, format!("{} on `{name}` has a wrong {}", message.name, mismatch.path))
             .expected(format!("{} = {}", mismatch.path, mismatch.expected))
-            .actual(format!("{} = {} in {actual}", mismatch.path, mismatch.actual))
+            .actual(format!("{} = {} in {}", mismatch.path, mismatch.actual, actual()))
             .bytes(place)
             .into())
     }
@@ -187,7 +193,7 @@ impl Context<'_> {
     fn describe_wanted(&self, wanted: &[Wanted<'_>]) -> StepResult<String> {
         let mut texts = Vec::new();
         for frame in wanted {
-            let mut text = frame.message.to_owned();
+            let mut text = frame.message.clone();
             for (field, matcher) in frame.fields {
                 text.push_str(&format!(" {field}={}", matcher.describe(self)?));
             }
@@ -196,29 +202,41 @@ impl Context<'_> {
         Ok(texts.join("; "))
     }
 
-    /// Gathers the entries of a list message over several frames.
+    /// Gathers the entries of a list message, or the fields of any other, over several frames.
     pub(super) fn collect(&mut self, step: &Collect) -> StepResult {
         let name = self.name(&step.session)?;
         let count = step.count.number("count", self)?;
         let phase = self.session(&name)?.phase;
         let none = IndexMap::new();
+        let message = self.name(&step.message)?;
+        let wanted = [Wanted { message: message.clone(), fields: &none }];
         let mut entries: Vec<Value> = Vec::new();
         let mut frames = 0_u64;
         while (entries.len() as u64) < count || frames == 0 {
-            let wanted = [Wanted { message: &step.message, fields: &none }];
             let deadline = self.deadline;
-            let payload = self.awaited_frame(&name, &wanted, &[], deadline)?;
+            let payload = self.awaited_frame(&name, &wanted, &step.skip, deadline).map_err(|stop| match stop {
+                Stop::Broken(broken) => {
+                    let expected = format!("{count} entries of {message} in all, {} so far", entries.len());
+                    broken.expected(expected).into()
+                }
+                stop => stop,
+            })?;
             let decoded = codec::decode(self.schema(), phase, &payload)
                 .ok()
-                .filter(|decoded| decoded.message.name == step.message)
+                .filter(|decoded| decoded.message.name == message)
                 .ok_or_else(|| {
                     Stop::broken(Cause::UnexpectedFrame, format!("another frame came on `{name}`"))
-                        .expected(format!("{} entries of {} in all, {} so far", count, step.message, entries.len()))
+                        .expected(format!("{count} entries of {message} in all, {} so far", entries.len()))
                         .actual(codec::summary(self.schema(), phase, &payload))
                 })?;
-            let fields = decoded.message.fields_json();
-            let list = fields.as_object().and_then(|fields| fields.values().find_map(Value::as_array));
-            entries.extend(list.cloned().unwrap_or_default());
+            match decoded.message.fields_json() {
+                Value::Object(mut fields) if fields.len() == 1 && fields.values().all(Value::is_array) => {
+                    entries.extend(
+                        fields.values_mut().flat_map(|items| items.as_array_mut().map(std::mem::take)).flatten(),
+                    );
+                }
+                fields => entries.push(fields),
+            }
             frames += 1;
         }
         let what = format!("the entries of {} on `{name}` are wrong", step.message);
@@ -231,6 +249,9 @@ impl Context<'_> {
         if let Some(field) = &step.distinct {
             let values: Vec<Value> = entries.iter().filter_map(|entry| entry.get(field).cloned()).collect();
             self.hold(&Value::Array(values), &Matcher::Distinct, Cause::WrongBytes, &what)?;
+        }
+        if let Some(field) = &step.field {
+            entries.iter_mut().for_each(|entry| *entry = entry.get_mut(field).map(Value::take).unwrap_or_default());
         }
         if let Some(matcher) = &step.entries {
             self.hold(&Value::Array(entries), matcher, Cause::WrongBytes, &what)?;
@@ -292,7 +313,7 @@ impl Context<'_> {
             for payload in unread {
                 let message = self.message_name(&name, &payload)?;
                 let bad = match only {
-                    Some(of) => skips(of, message.as_deref()),
+                    Some(of) => self.is_one_of(of, &name, message.as_deref(), &payload)?,
                     None => !self.tolerates(&name, message.as_deref())?,
                 };
                 if bad {
@@ -301,7 +322,10 @@ impl Context<'_> {
                         Cause::UnexpectedFrame,
                         format!("a frame came on `{name}` that must not come"),
                     )
-                    .expected("nothing before the PONG")
+                    .expected(match only {
+                        Some(of) => format!("before the PONG no {}", self.describe_unwanted(of)?),
+                        None => "nothing before the PONG".to_owned(),
+                    })
                     .actual(codec::summary(self.schema(), phase, &payload))
                     .bytes(Some(BytePlace { field: "payload".to_owned(), offset: 0, hex: shown_hex(&payload) }))
                     .into());
@@ -309,6 +333,41 @@ impl Context<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a frame is one of those that may not come.
+    fn is_one_of(
+        &self,
+        of: &[OrShort<ExpectedFrame>],
+        session: &str,
+        message: Option<&str>,
+        payload: &[u8],
+    ) -> StepResult<bool> {
+        for OrShort(frame) in of {
+            if message != Some(self.name(&frame.message)?.as_str()) {
+                continue;
+            }
+            if frame.fields.is_empty() {
+                return Ok(true);
+            }
+            let phase = self.session(session)?.phase;
+            // A frame that cannot be decoded has none of these fields.
+            let Ok(decoded) = codec::decode(self.schema(), phase, payload) else { continue };
+            let matcher = Matcher::Object(frame.fields.clone());
+            match matcher.check(&decoded.message.fields_json(), self, &mut Captures::new()) {
+                Ok(()) => return Ok(true),
+                Err(MatchError::Mismatch(_)) => {}
+                Err(MatchError::Evaluation(error)) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
+    fn describe_unwanted(&self, of: &[OrShort<ExpectedFrame>]) -> StepResult<String> {
+        let frames = of
+            .iter()
+            .map(|OrShort(ExpectedFrame { message, fields })| Ok(Wanted { message: self.name(message)?, fields }));
+        self.describe_wanted(&frames.collect::<StepResult<Vec<_>>>()?)
     }
 
     /// Awaits the end of a connection.

@@ -12,6 +12,7 @@ mod frames;
 mod handshake;
 mod members;
 mod nodes;
+mod notifications;
 mod observed;
 mod play;
 mod pool;

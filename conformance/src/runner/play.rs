@@ -166,6 +166,7 @@ impl Context<'_> {
             Verb::Await(step) => self.await_answer(step),
             Verb::Eventually(step) => self.eventually(step),
             Verb::Event(step) => self.event(step),
+            Verb::Events(step) => self.events(step),
             Verb::NoEvent(step) => self.no_event(step),
             Verb::Member(step) => self.join_room(step),
             Verb::Texts(step) => self.texts(step),

@@ -24,18 +24,19 @@ impl Context<'_> {
             Some(times) => times.number("times", self)?,
             None => 1,
         };
+        let frames = step.frames();
         let mut bytes = Vec::new();
         for index in 0..times {
             let scope = Binding { name: "index", value: index.into(), outer: self };
-            for spec in step.frames() {
-                bytes.extend(encode_frame(self.schema(), phase, &spec, &scope)?);
+            for spec in &frames {
+                bytes.extend(encode_frame(self.schema(), phase, spec, &scope)?);
             }
         }
         let pieces = match &step.pieces {
             None => vec![(bytes, Duration::ZERO)],
             Some(pieces) => cut(&bytes, pieces, self)?,
         };
-        if step.frames().iter().any(|frame| self.authenticates(&name, frame)) {
+        if frames.iter().any(|frame| self.authenticates(&name, frame)) {
             self.begin_session(&name)?;
         }
         let connection = &self.session(&name)?.connection;

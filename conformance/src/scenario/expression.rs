@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::codec;
-use crate::random::random_bytes;
+use super::function::{self, FUNCTIONS, Function};
+use crate::schema;
 
 /// A value, or how to compute it.
 #[derive(Debug, Clone)]
@@ -34,6 +34,11 @@ pub enum Expression {
 pub trait Scope {
     /// The value of a path such as `row`, `n`, `n.creation` or `entries[0]`.
     fn lookup(&self, path: &str) -> Option<Value>;
+
+    /// The layouts that functions write bytes by; without them there are no such functions.
+    fn schema(&self) -> Option<&schema::Schema> {
+        None
+    }
 }
 
 /// Why an expression has no value: a mistake in the scenario, never the node's.
@@ -64,57 +69,6 @@ pub enum EvaluationError {
     },
 }
 
-macro_rules! functions {
-    ($($(#[doc = $doc:literal])* $key:literal => $name:ident,)*) => {
-        /// The functions that an expression can call.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Function { $($(#[doc = $doc])* $name,)* }
-
-        /// Their keys.
-        pub(super) const FUNCTIONS: &[&str] = &[$($key),*];
-
-        impl Function {
-            /// The function with this key.
-            pub(super) fn by_key(key: &str) -> Option<Self> {
-                match key { $($key => Some(Self::$name),)* _ => None }
-            }
-
-            const fn key(self) -> &'static str {
-                match self { $(Self::$name => $key,)* }
-            }
-        }
-    };
-}
-
-functions! {
-    /// `{prefix?, text, bytes}`: prefix, then text again and again, cut to exactly so many bytes.
-    "$repeat" => Repeat,
-    /// `n`: n zero bytes, as hex.
-    "$zeros" => Zeros,
-    /// `n`: n fresh random bytes, as hex.
-    "$random" => Random,
-    /// `text`: its UTF-8 bytes, as hex.
-    "$hex_of" => HexOf,
-    /// `hex`: bytes where a text is meant otherwise (cookies).
-    "$bytes" => Bytes,
-    /// `[a, b, …]`: texts or hex, joined.
-    "$concat" => Concat,
-    /// `{cookie, challenge}`: the proof, as hex.
-    "$proof" => Proof,
-    /// `{each, range: [a, b], of}`: a list of `of` for each number from a to b, inclusive.
-    "$list" => List,
-    /// `[a, b, …]`: the sum.
-    "$sum" => Sum,
-    /// `[a, b]`: a − b.
-    "$difference" => Difference,
-    /// `{of, from, to}`: characters of a text or hex, from inclusive, to exclusive.
-    "$slice" => Slice,
-    /// `{of, bit}`: hex with one bit changed, counted from the first byte's lowest.
-    "$flip" => Flip,
-    /// A text's bytes, or a list's items: how many.
-    "$count" => Count,
-}
-
 impl Expression {
     /// The value, with every `${path}` looked up in `scope`.
     ///
@@ -131,8 +85,7 @@ impl Expression {
                     .map(|(key, value)| Ok((key.clone(), value.evaluate(scope)?)))
                     .collect::<Result<Map<_, _>, _>>()?,
             ),
-            Self::Function(Function::List, argument) => list(argument, scope)?,
-            Self::Function(function, argument) => apply(*function, argument.evaluate(scope)?)?,
+            Self::Function(function, argument) => function::evaluate(*function, argument, scope)?,
         })
     }
 
@@ -193,7 +146,7 @@ impl Expression {
     }
 }
 
-fn cookie_bytes(value: &Value) -> Option<Vec<u8>> {
+pub(super) fn cookie_bytes(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.clone().into_bytes()),
         Value::Object(entries) => hex::decode(entries.get("$bytes")?.as_str()?).ok(),
@@ -278,124 +231,32 @@ pub struct Binding<'a> {
 
 impl Scope for Binding<'_> {
     fn lookup(&self, path: &str) -> Option<Value> {
-        if path == self.name { Some(self.value.clone()) } else { self.outer.lookup(path) }
-    }
-}
-
-fn list(argument: &Expression, scope: &dyn Scope) -> Result<Value, EvaluationError> {
-    let wrong = || EvaluationError::Argument {
-        function: Function::List.key(),
-        needs: "{each, range: [a, b], of}",
-        given: format!("{argument:?}"),
-    };
-    let Expression::Map(parts) = argument else {
-        return Err(wrong());
-    };
-    let (Some(Expression::Text(each)), Some(Expression::List(range)), Some(of)) =
-        (parts.get("each"), parts.get("range"), parts.get("of"))
-    else {
-        return Err(wrong());
-    };
-    let [from, to] = range.as_slice() else {
-        return Err(wrong());
-    };
-    let (from, to) = (from.number("range", scope)?, to.number("range", scope)?);
-    (from..=to)
-        .map(|value| of.evaluate(&Binding { name: each, value: value.into(), outer: scope }))
-        .collect::<Result<Vec<_>, _>>()
-        .map(Value::Array)
-}
-
-fn apply(function: Function, argument: Value) -> Result<Value, EvaluationError> {
-    let needs = match function {
-        Function::Repeat => "{prefix?, text, bytes}",
-        Function::Zeros | Function::Random => "a number of bytes",
-        Function::HexOf => "a text",
-        Function::Bytes => "hex",
-        Function::Concat => "a list of texts",
-        Function::Proof => "{cookie, challenge}",
-        Function::List => "{each, range, of}",
-        Function::Sum => "a list of numbers",
-        Function::Difference => "two numbers, the larger first",
-        Function::Slice => "{of, from, to}",
-        Function::Flip => "{of: hex, bit}",
-        Function::Count => "a text or a list",
-    };
-    let result = match function {
-        Function::Repeat => repeat(&argument).map(Value::String),
-        Function::Zeros => size(&argument).map(|n| hex_value(&vec![0; n])),
-        Function::Random => size(&argument).map(|n| hex_value(&random_bytes(n))),
-        Function::HexOf => argument.as_str().map(|text| hex_value(text.as_bytes())),
-        Function::Bytes => {
-            argument.as_str().filter(|text| hex::decode(text).is_ok()).map(|text| serde_json::json!({ "$bytes": text }))
+        match path.strip_prefix(self.name) {
+            Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => walk(&self.value, rest).cloned(),
+            _ => self.outer.lookup(path),
         }
-        Function::Concat => argument.as_array().and_then(|parts| {
-            let texts: Option<Vec<&str>> = parts.iter().map(Value::as_str).collect();
-            texts.map(|texts| Value::String(texts.concat()))
-        }),
-        Function::Proof => proof(&argument),
-        Function::List => None,
-        Function::Sum => argument.as_array().and_then(|terms| {
-            terms.iter().try_fold(0_u64, |sum, term| sum.checked_add(term.as_u64()?)).map(Value::from)
-        }),
-        Function::Difference => match argument.as_array().map(Vec::as_slice) {
-            Some([a, b]) => a.as_u64().zip(b.as_u64()).and_then(|(a, b)| a.checked_sub(b)).map(Value::from),
-            _ => None,
-        },
-        Function::Slice => slice(&argument),
-        Function::Flip => flip(&argument),
-        Function::Count => match &argument {
-            Value::String(text) => Some(text.len().into()),
-            Value::Array(items) => Some(items.len().into()),
-            _ => None,
-        },
-    };
-    result.ok_or_else(|| EvaluationError::Argument { function: function.key(), needs, given: shortened(&argument) })
-}
-
-fn hex_value(bytes: &[u8]) -> Value {
-    Value::String(hex::encode(bytes))
-}
-
-/// Sizes in scenarios are bounded: 64 MiB is four times the largest frame.
-fn size(argument: &Value) -> Option<usize> {
-    argument.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= 64 << 20)
-}
-
-fn repeat(argument: &Value) -> Option<String> {
-    let text = argument.get("text")?.as_str().filter(|t| !t.is_empty())?;
-    let bytes = size(argument.get("bytes")?)?;
-    let mut result = match argument.get("prefix") {
-        Some(prefix) => prefix.as_str()?.to_owned(),
-        None => String::new(),
-    };
-    while result.len() < bytes {
-        result.push_str(text);
     }
-    result.is_char_boundary(bytes).then(|| {
-        result.truncate(bytes);
-        result
-    })
+
+    fn schema(&self) -> Option<&schema::Schema> {
+        self.outer.schema()
+    }
 }
 
-fn proof(argument: &Value) -> Option<Value> {
-    let cookie = cookie_bytes(argument.get("cookie")?)?;
-    let challenge = hex::decode(argument.get("challenge")?.as_str()?).ok()?;
-    Some(hex_value(&codec::proof(&cookie, &challenge)))
-}
-
-fn slice(argument: &Value) -> Option<Value> {
-    let of = argument.get("of")?.as_str()?;
-    let from = size(argument.get("from")?)?;
-    let to = size(argument.get("to")?)?;
-    of.get(from..to).map(|part| Value::String(part.to_owned()))
-}
-
-fn flip(argument: &Value) -> Option<Value> {
-    let mut bytes = hex::decode(argument.get("of")?.as_str()?).ok()?;
-    let bit = size(argument.get("bit")?)?;
-    *bytes.get_mut(bit / 8)? ^= 1 << (bit % 8);
-    Some(hex_value(&bytes))
+/// Follows `.key` and `[index]` into a value.
+pub(crate) fn walk<'a>(mut value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('.') {
+            let end = after.find(['.', '[']).unwrap_or(after.len());
+            value = value.get(&after[..end])?;
+            rest = &after[end..];
+        } else {
+            let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
+            value = value.get(index.parse::<usize>().ok()?)?;
+            rest = after;
+        }
+    }
+    Some(value)
 }
 
 impl<'de> Deserialize<'de> for Expression {
@@ -446,7 +307,7 @@ impl<'de> Visitor<'de> for ExpressionVisitor {
             return Ok(Expression::Map(IndexMap::new()));
         };
         if key.starts_with('$') {
-            return function(&key, &mut map);
+            return call(&key, &mut map);
         }
         let mut entries = IndexMap::from([(key, map.next_value()?)]);
         while let Some(key) = map.next_key::<String>()? {
@@ -459,7 +320,7 @@ impl<'de> Visitor<'de> for ExpressionVisitor {
 }
 
 /// Reads the argument of the function with this key, which is the map's only one.
-pub(super) fn function<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Expression, A::Error> {
+pub(super) fn call<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Expression, A::Error> {
     let function = Function::by_key(key).ok_or_else(|| de::Error::unknown_field(key, FUNCTIONS))?;
     let argument = map.next_value()?;
     alone(key, map)?;
@@ -519,22 +380,11 @@ mod tests {
     }
 
     #[test]
-    fn repeat_fills_to_the_byte_and_refuses_to_cut_a_character() {
-        let value = evaluate("{$repeat: {prefix: x, text: ab, bytes: 4}}").unwrap();
-        assert_eq!(value, "xaba");
-        assert!(evaluate("{$repeat: {text: é, bytes: 3}}").is_err());
-    }
-
-    #[test]
-    fn a_list_binds_its_variable() {
-        let value = evaluate("{$list: {each: i, range: [1, 3], of: {name: 'x${i}'}}}").unwrap();
-        assert_eq!(value[2]["name"], "x3");
-    }
-
-    #[test]
-    fn flip_changes_one_bit() {
-        assert_eq!(evaluate("{$flip: {of: '0000', bit: 9}}").unwrap(), "0002");
-        assert!(evaluate("{$flip: {of: '0000', bit: 16}}").is_err());
+    fn paths_lead_into_objects_and_lists() {
+        let value = serde_json::json!({"entries": [{"name": "x"}, {"name": "y"}]});
+        assert_eq!(walk(&value, ".entries[1].name").unwrap(), "y");
+        assert_eq!(walk(&value, ".entries[2].name"), None);
+        assert_eq!(walk(&value, ""), Some(&value));
     }
 
     #[test]

@@ -10,9 +10,10 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::expression::{self, EvaluationError, Expression, FUNCTIONS, Function, Scope, shortened};
+use super::expression::{self, EvaluationError, Expression, Scope, shortened};
+use super::function::{FUNCTIONS, Function};
 
 /// What a value has to be.
 #[derive(Debug, Clone)]
@@ -99,6 +100,22 @@ impl Matcher {
         self.check_at("", actual, scope, captures)
     }
 
+    /// As [`Self::check`], of an object's entries.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_object(
+        &self,
+        actual: &Map<String, Value>,
+        scope: &dyn Scope,
+        captures: &mut Captures,
+    ) -> Result<(), MatchError> {
+        match self {
+            Self::Object(entries) => check_entries(entries, "", actual, scope, captures),
+            _ => self.check(&Value::Object(actual.clone()), scope, captures),
+        }
+    }
+
     fn check_at(
         &self,
         path: &str,
@@ -122,26 +139,21 @@ impl Matcher {
             }
             Self::Equal(expression) => {
                 let expected = expression.evaluate(scope)?;
-                if equal(&expected, actual) { Ok(()) } else { differ(shortened(&expected)) }
+                if equal(&expected, actual) {
+                    return Ok(());
+                }
+                let (inner, expected, actual) = difference(path.to_owned(), &expected, actual);
+                Err(MatchError::Mismatch(Mismatch {
+                    path: inner,
+                    expected: shortened(expected),
+                    actual: shortened(actual),
+                }))
             }
             Self::Object(entries) => {
                 let Some(object) = actual.as_object() else {
                     return differ("an object".to_owned());
                 };
-                for (key, matcher) in entries {
-                    let inner = join(path, key);
-                    match object.get(key) {
-                        Some(value) => matcher.check_at(&inner, value, scope, captures)?,
-                        None => {
-                            return Err(MatchError::Mismatch(Mismatch {
-                                path: inner,
-                                expected: matcher.describe(scope)?,
-                                actual: "nothing".to_owned(),
-                            }));
-                        }
-                    }
-                }
-                Ok(())
+                check_entries(entries, path, object, scope, captures)
             }
             Self::List(items) => {
                 let Some(values) = actual.as_array() else {
@@ -290,6 +302,40 @@ fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Where two values that are not equal differ first, if they are lists of one length; else the values themselves.
+fn difference<'v>(path: String, expected: &'v Value, actual: &'v Value) -> (String, &'v Value, &'v Value) {
+    if let (Value::Array(a), Value::Array(b)) = (expected, actual)
+        && a.len() == b.len()
+        && let Some(index) = (0..a.len()).find(|index| !equal(&a[*index], &b[*index]))
+    {
+        return difference(format!("{path}[{index}]"), &a[index], &b[index]);
+    }
+    (path, expected, actual)
+}
+
+fn check_entries(
+    entries: &IndexMap<String, Matcher>,
+    path: &str,
+    object: &Map<String, Value>,
+    scope: &dyn Scope,
+    captures: &mut Captures,
+) -> Result<(), MatchError> {
+    for (key, matcher) in entries {
+        let inner = join(path, key);
+        match object.get(key) {
+            Some(value) => matcher.check_at(&inner, value, scope, captures)?,
+            None => {
+                return Err(MatchError::Mismatch(Mismatch {
+                    path: inner,
+                    expected: matcher.describe(scope)?,
+                    actual: "nothing".to_owned(),
+                }));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Sorted by their text, so that large tables are compared in n log n.
 fn sorted(values: &[Value]) -> Vec<String> {
     let mut texts: Vec<String> = values.iter().map(canonical).collect();
@@ -374,7 +420,7 @@ impl<'de> Visitor<'de> for MatcherVisitor {
             return Ok(Matcher::Object(IndexMap::new()));
         };
         if Function::by_key(&key).is_some() {
-            return expression::function(&key, &mut map).map(Matcher::Equal);
+            return expression::call(&key, &mut map).map(Matcher::Equal);
         }
         if key.starts_with('$') {
             let matcher = operator(&key, &mut map)?;
@@ -481,6 +527,12 @@ mod tests {
             assert!(check(good, &list).is_ok(), "{good}");
             assert!(check(bad, &list).is_err(), "{bad}");
         }
+        let Err(MatchError::Mismatch(mismatch)) =
+            check("{$list: {each: i, range: [5, 7], of: '${i}'}}", &json!([5, 6, 8]))
+        else {
+            panic!("8 is not 7");
+        };
+        assert_eq!((mismatch.path.as_str(), mismatch.expected.as_str(), mismatch.actual.as_str()), ("[2]", "7", "8"));
         assert!(check("{$between: [1, 3]}", &json!(3)).is_ok());
         assert!(check("{$between: [1, 3]}", &json!(4)).is_err());
         assert!(check("{$distinct: true}", &json!([1, 2])).is_ok());

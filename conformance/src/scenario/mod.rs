@@ -5,11 +5,12 @@
 //! against), and the loader, which turns a file into the model or into one line that says where it is wrong.
 
 pub mod expression;
+mod function;
 pub mod load;
 pub mod matcher;
 pub mod model;
 pub mod schema;
-mod short;
+pub(crate) mod short;
 pub mod step;
 
 pub use expression::{Expression, Scope};

@@ -93,3 +93,25 @@ pub struct Event {
     #[serde(default)]
     pub params: IndexMap<String, Matcher>,
 }
+
+/// See [`super::Verb::Events`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// The node; the scenario's only one unless said otherwise.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// The notifications' method.
+    pub method: String,
+    /// What the parameters of each have to be; others are passed over.
+    #[serde(default)]
+    pub params: IndexMap<String, Matcher>,
+    /// How many are awaited.
+    pub count: Expression,
+    /// Judges this parameter of each, not all of them.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// What the list of their parameters (without `seq`) has to be, in the order in which they came.
+    #[serde(default)]
+    pub are: Option<Matcher>,
+}

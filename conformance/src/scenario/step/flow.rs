@@ -12,9 +12,9 @@ use crate::scenario::{Expression, Matcher};
 pub struct For {
     /// The variable.
     pub each: String,
-    /// Its values.
+    /// Its values: a list.
     #[serde(default)]
-    pub of: Vec<Expression>,
+    pub of: Option<Expression>,
     /// Or: the numbers from the first to the last, inclusive.
     #[serde(default)]
     pub range: Option<(Expression, Expression)>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 
 use super::connections::Sessions;
-use crate::scenario::short::{self, ShortForm};
+use crate::scenario::short::{self, OrShort, ShortForm};
 use crate::scenario::{Expression, Matcher};
 
 /// See [`super::Verb::Send`]. Exactly one of `message`, `payload`, `raw`, `announce` and `frames` says what.
@@ -158,8 +158,8 @@ pub struct Expect {
     pub within_ms: Option<Expression>,
 }
 
-/// One frame of `unordered`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// One frame of `unordered` or of `quiet`. A plain text is the message, with any fields.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedFrame {
     /// The message by its name in the schema.
@@ -169,17 +169,29 @@ pub struct ExpectedFrame {
     pub fields: IndexMap<String, Matcher>,
 }
 
+impl ShortForm for ExpectedFrame {
+    fn short(message: String) -> Self {
+        Self { message, ..Self::default() }
+    }
+}
+
 /// See [`super::Verb::Collect`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Collect {
     /// The session.
     pub session: String,
-    /// GLOBAL_SYNC or PEER_LIST: a message whose only field is a list.
+    /// The message. Where its only field is a list (GLOBAL_SYNC, PEER_LIST), the items are the entries; else the fields of each frame are one.
     pub message: String,
     /// How many entries there have to be, over all frames.
     pub count: Expression,
-    /// What all entries together have to be.
+    /// Messages that may come between and are passed over.
+    #[serde(default)]
+    pub skip: Vec<String>,
+    /// Judges this field of each entry, not the whole entry.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// What all entries together have to be, in the order in which they came.
     #[serde(default)]
     pub entries: Option<Matcher>,
     /// No two entries may agree in this field.
@@ -217,8 +229,8 @@ impl<'de> Deserialize<'de> for Quiet {
 pub struct QuietOnly {
     /// The sessions, in the order in which they are fenced.
     pub sessions: Sessions,
-    /// Messages that may not have come.
-    pub of: Vec<String>,
+    /// Messages that may not have come: by name, or by name and fields.
+    pub of: Vec<OrShort<ExpectedFrame>>,
 }
 
 /// See [`super::Verb::ExpectClosed`]. A plain text is the connection, which has to end with nothing sent before.

@@ -85,7 +85,7 @@ verbs! {
     "send" => Send(Box<Send>),
     /// Awaits the next frame of a session, or several in any order.
     "expect" => Expect(Expect),
-    /// Awaits frames of one list message until its entries are complete.
+    /// Awaits frames of one message and judges them together: the entries of a list message, or the fields of any other.
     "collect" => Collect(Collect),
     /// Sends PING on each session, in order, and awaits its PONG; frames that come before stay to be expected.
     "fence" => Fence(Sessions),
@@ -120,6 +120,8 @@ verbs! {
     "eventually" => Eventually(Eventually),
     /// Awaits a notification.
     "event" => Event(Event),
+    /// Awaits so many notifications, and judges them together, in their order.
+    "events" => Events(Events),
     /// After a barrier: fails when a matching notification has come that no `event` step took.
     "no_event" => NoEvent(Event),
 
