@@ -1,15 +1,17 @@
 //! What processes do: the functions that every node with processes offers, to its own callers and to other nodes.
 
 use super::{Node, Origin, Reason};
-use crate::wire::{LocalId, Reader, WirePid};
+use crate::wire::{self, LocalId, Reader};
 
 /// A function with its arguments.
 #[derive(Debug)]
 pub(crate) enum Function {
     /// Lives until it is ended, and reports each message.
     Collector,
-    /// Forwards each message to a process, held by its bits; `None` if it could not be resolved: messages vanish.
-    Relay(Option<Box<WirePid>>),
+    /// Forwards each message to a process; the bits of its PID as held.
+    Relay(u64),
+    /// A relay whose argument could not be resolved: messages vanish.
+    Nowhere,
     /// Ends at once.
     Exit(Reason),
     /// Ends with an error on its first message; the message is the error's text.
@@ -27,10 +29,10 @@ impl Node {
             b"collector" => Some(Function::Collector),
             b"crash_on_message" => Some(Function::CrashOnMessage),
             b"relay" => Some(match args.pid() {
-                Ok(pid) => Function::Relay(self.argument(origin, pid).map(Box::new)),
+                Ok(pid) => self.argument(origin, pid).map_or(Function::Nowhere, |pid| Function::Relay(pid.to_u64())),
                 Err(_) => Function::Exit(Reason::error("relay takes a PID of 8 bytes")),
             }),
-            b"exit" => Some(Function::Exit(match crate::wire::Reason::decode(&mut args) {
+            b"exit" => Some(Function::Exit(match wire::Reason::decode(&mut args) {
                 Ok(reason) => self.received_reason(origin, &reason),
                 Err(why) => Reason::error(&format!("exit takes a reason: {why}")),
             })),

@@ -99,9 +99,12 @@ impl Node {
         for _ in 0..=self.processes.count() {
             let Some(process) = self.processes.get(to) else { return };
             match &process.function {
-                Function::Relay(Some(next)) if next.node == NodeId::OWN => to = next.local,
-                Function::Relay(Some(next)) => {
-                    let next = **next;
+                Function::Relay(bits) => {
+                    let next = WirePid::from_u64(*bits);
+                    if next.node == NodeId::OWN {
+                        to = next.local;
+                        continue;
+                    }
                     // What came by a short local name may be too long to go on by a PID; there is nobody to tell.
                     return self.send_to(next, message).unwrap_or_default();
                 }
@@ -111,7 +114,7 @@ impl Node {
                 Function::CrashOnMessage => {
                     return self.end(to, Reason::error(&String::from_utf8_lossy(message)));
                 }
-                Function::Relay(None) | Function::Exit(_) | Function::Supervisor => return,
+                Function::Nowhere | Function::Exit(_) | Function::Supervisor => return,
             }
         }
     }

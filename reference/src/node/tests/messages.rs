@@ -79,7 +79,13 @@ fn what_is_sent_goes_out_on_its_nodes_session_and_nowhere_else() {
         assert_eq!(told(&outputs), ["1 got hi"]);
         assert!(is_silent(&outputs));
     }
-    let nowhere = [send(pid("x@h", 1, 1)), send(pid("m@h", 8, 1)), send(pid("m@h", 9, 7)), send(pid("nonsense", 1, 1))];
+    let nowhere = [
+        send(pid("x@h", 1, 1)),
+        send(pid("m@h", 8, 1)),
+        send(pid("m@h", 0, 1)),
+        send(pid("m@h", 9, 7)),
+        send(pid("nonsense", 1, 1)),
+    ];
     for command in nowhere.into_iter().chain([named("x@h"), named("nonsense")]) {
         let outputs = bench.done(command);
         assert!(told(&outputs).is_empty() && is_silent(&outputs));

@@ -1,5 +1,6 @@
 //! Tests of the pure node: nodes wired in memory, fake time, counted randomness.
 
+mod anything;
 mod bench;
 mod exits;
 mod handshake;
