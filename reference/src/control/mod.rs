@@ -4,6 +4,7 @@
 
 mod answer;
 mod codec;
+mod encode;
 mod fields;
 mod lines;
 mod nesting;

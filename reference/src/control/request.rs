@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{answer::Failure, codec, lines::Line, nesting, params, supervisor, term, value::PidValue};
+use super::{answer::Failure, codec, encode, lines::Line, nesting, params, supervisor, term, value::PidValue};
 use crate::{
     faults::Planted,
     net::{StartOptions, start::HostPort},
@@ -98,7 +98,7 @@ fn action(method: &str, params: Value) -> Result<Action, Failure> {
         "node.start" => return start(read(params)?),
         "barrier" => return Ok(Action::Barrier),
         "codec.decode" => return codec::decode(&read(params)?).map(Action::Answer),
-        "codec.encode" => return codec::encode(read(params)?).map(Action::Answer),
+        "codec.encode" => return encode::encode(read(params)?).map(Action::Answer),
         "codec.frames" => return codec::frames(&read(params)?).map(Action::Answer),
         "codec.proof" => return codec::proof(read(params)?).map(Action::Answer),
         "term.decode" => return term::decode(&read(params)?).map(Action::Text),
