@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::requirement::{Level, Spec};
 use crate::scenario::load::Loaded;
 use crate::schema::Schema;
-use crate::vectors::Golden;
+use crate::vectors::{Body, Golden};
 
 /// One thing to judge.
 #[derive(Debug, Clone)]
@@ -70,17 +70,18 @@ impl Case {
         }
     }
 
-    /// The case of one golden vector; it needs a node's codec.
+    /// The case of one golden vector; it needs a node's codec, or what it has for terms.
     #[must_use]
     pub fn of_vector(spec: &Spec, vector: &Golden) -> Self {
         let (family, slug) = vector.id.split_once('/').unwrap_or(("vectors", &vector.id));
+        let capability = if matches!(vector.body, Body::Term { .. }) { "term" } else { "codec" };
         Self {
             id: format!("{family}/vectors/{slug}"),
             title: vector.note.clone().unwrap_or_else(|| "The node's codec agrees with this vector".to_owned()),
             family: family.to_owned(),
             level: level_of(spec, &vector.requirements),
             requirements: vector.requirements.clone(),
-            needs: vec!["control".to_owned(), "codec".to_owned()],
+            needs: vec!["control".to_owned(), capability.to_owned()],
             twin: None,
             kind: Kind::Vector(Arc::new(vector.clone())),
         }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use conformance::case::{Case, Kind};
-use conformance::codec::{explain, explain_frame};
+use conformance::codec::{explain, explain_frame, explain_term};
 use conformance::report;
 use conformance::requirement::Spec;
 use conformance::results::Outcome;
@@ -29,7 +29,7 @@ pub(crate) enum VectorsCommand {
     },
     /// Find stale files, reused ids, unknown requirements and missing vectors, and vectors that a node's codec disagrees with.
     Check {
-        /// The manifest of a node with the capability `codec` [default: the reference node's].
+        /// The manifest of a node with the capabilities `codec` and `term` [default: the reference node's].
         #[arg(long, value_name = "MANIFEST")]
         node: Option<PathBuf>,
     },
@@ -47,6 +47,9 @@ pub(crate) enum VectorsCommand {
         /// Read them as a message of this phase; otherwise the tag decides.
         #[arg(long, value_parser = phase)]
         phase: Option<Phase>,
+        /// They are a term, which begins with its version.
+        #[arg(long, conflicts_with_all = ["phase", "frame"])]
+        term: bool,
         /// They begin with a frame's length; otherwise that is so when the first four bytes count the rest.
         #[arg(long)]
         frame: bool,
@@ -117,7 +120,7 @@ pub(crate) fn run(command: VectorsCommand) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        VectorsCommand::Explain { hex, phase, frame } => match explained(&schema, &hex, phase, frame) {
+        VectorsCommand::Explain { hex, phase, term, frame } => match explained(&schema, &hex, phase, term, frame) {
             Ok(table) => {
                 print!("{table}");
                 Ok(ExitCode::SUCCESS)
@@ -130,8 +133,17 @@ pub(crate) fn run(command: VectorsCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn explained(schema: &Schema, words: &[String], phase: Option<Phase>, frame: bool) -> anyhow::Result<String> {
+fn explained(
+    schema: &Schema,
+    words: &[String],
+    phase: Option<Phase>,
+    term: bool,
+    frame: bool,
+) -> anyhow::Result<String> {
     let bytes = bytes(&words.concat())?;
+    if term {
+        return Ok(explain_term(schema, &bytes).to_string());
+    }
     let framed = explain_frame(schema, phase, &bytes);
     if frame && framed.is_none() {
         bail!("the first four bytes do not count the bytes behind them");

@@ -36,12 +36,35 @@ pub enum Mutation {
         /// The bytes, in hex.
         hex: String,
     },
-    /// Another tag.
+    /// Another tag, or another byte where one says what follows.
     Tag {
+        /// The segment of one byte: `tag`, or such as `value.kind` or `version`.
+        #[serde(default = "tag", skip_serializing_if = "is_tag")]
+        field: String,
         /// The byte, in hex.
         hex: String,
     },
+    /// Some segments stand there over and over: with what begins a value around another, that is depth.
+    Repeat {
+        /// The first of them.
+        field: String,
+        /// The last of them.
+        to: String,
+        /// How often they stand there.
+        times: usize,
+    },
 }
+
+fn tag() -> String {
+    "tag".to_owned()
+}
+
+fn is_tag(field: &String) -> bool {
+    *field == tag()
+}
+
+/// No repetition makes more bytes than this.
+const REPEAT_LIMIT: usize = 64 << 20;
 
 /// Why a payload cannot be changed that way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,13 +122,17 @@ pub fn mutate(origin: &Encoded, mutation: &Mutation) -> Result<Encoded, Mutation
                 meaning: "left over".to_owned(),
             });
         }
-        Mutation::Tag { hex } => {
-            let &[tag] = given(hex)?.as_slice() else {
-                return Err(MutationError::OutOfRange("tag".to_owned()));
+        Mutation::Tag { field, hex } => {
+            let segment = &mut segments[position(field)?];
+            let (&[tag], 1) = (given(hex)?.as_slice(), segment.bytes.len()) else {
+                return Err(MutationError::OutOfRange(field.clone()));
             };
-            let segment = &mut segments[position("tag")?];
             segment.meaning = format!("{tag:#04x} in place of {}", segment.meaning);
             segment.bytes = vec![tag];
+        }
+        Mutation::Repeat { field, to, times } => {
+            let (first, last) = (position(field)?, position(to)?);
+            repeat(&mut segments, first, last, *times)?;
         }
     }
     let mutated = Encoded { segments };
@@ -151,6 +178,17 @@ fn spoil(segment: &mut Segment, bad: &[u8]) -> Result<(), MutationError> {
     Ok(())
 }
 
+fn repeat(segments: &mut Vec<Segment>, first: usize, last: usize, times: usize) -> Result<(), MutationError> {
+    let out_of_range = || MutationError::OutOfRange(segments[first].field.clone());
+    let repeated = segments.get(first..=last).ok_or_else(out_of_range)?;
+    let once: Vec<u8> = repeated.iter().flat_map(|segment| &segment.bytes).copied().collect();
+    once.len().checked_mul(times).filter(|total| *total <= REPEAT_LIMIT).ok_or_else(out_of_range)?;
+    let meaning = format!("{times} times: {}", hex::encode(&once));
+    let many = Segment { field: segments[first].field.clone(), bytes: once.repeat(times), meaning };
+    segments.splice(first..=last, [many]);
+    Ok(())
+}
+
 fn given(hex: &str) -> Result<Vec<u8>, MutationError> {
     json::bytes(hex).filter(|bytes| !bytes.is_empty()).ok_or_else(|| MutationError::Hex(hex.to_owned()))
 }
@@ -189,6 +227,11 @@ mod tests {
         assert_eq!(changed(json!({"kind": "bad_utf8", "field": "text", "hex": "ff"})).unwrap(), "1e0100720200000061ff");
         assert_eq!(changed(json!({"kind": "left_over", "hex": "00"})).unwrap(), "1e01007202000000616200");
         assert_eq!(changed(json!({"kind": "tag", "hex": "7f"})).unwrap(), "7f010072020000006162");
+        assert_eq!(changed(json!({"kind": "tag", "field": "room", "hex": "73"})).unwrap(), "1e010073020000006162");
+        assert_eq!(
+            changed(json!({"kind": "repeat", "field": "room.length", "to": "room", "times": 2})).unwrap(),
+            "1e010072010072020000006162"
+        );
     }
 
     #[test]
@@ -207,5 +250,10 @@ mod tests {
         assert_eq!(refused(json!({"kind": "bad_utf8", "field": "room", "hex": "c0af"})), OutOfRange("room".into()));
         assert_eq!(refused(json!({"kind": "left_over", "hex": ""})), Hex(String::new()));
         assert_eq!(refused(json!({"kind": "tag", "hex": "1e"})), NoEffect);
+        assert_eq!(refused(json!({"kind": "tag", "field": "text", "hex": "1e"})), OutOfRange("text".into()));
+        let repeat = |to: &str, times: usize| json!({"kind": "repeat", "field": "room", "to": to, "times": times});
+        assert_eq!(refused(repeat("tag", 2)), OutOfRange("room".into()));
+        assert_eq!(refused(repeat("text", usize::MAX)), OutOfRange("room".into()));
+        assert_eq!(refused(repeat("room", 1)), NoEffect);
     }
 }

@@ -2,21 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::cluster::{CallError, ControlClient, RpcError};
-use crate::codec::Undecodable;
+use crate::codec::{self, TERM, Undecodable, Unreadable};
 use crate::results::{Blame, Cause, Failure, NodeLog, Outcome, Problem};
-use crate::schema::Phase;
-use crate::vectors::{CodecUnderTest, Fault, Finding, Golden, Reading, StreamEnd, judge_one};
+use crate::schema::{Phase, Schema};
+use crate::vectors::{CodecUnderTest, Fault, Finding, Golden, Reading, StreamEnd, TermReading, judge_one};
 
 use super::environment::Environment;
 use super::pool::CodecProcess;
 use super::stop::Stop;
 
-/// How long one vector may take: the largest is a text of 16 MiB, which goes back and forth as JSON.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// How long one vector may take: the largest are a text of 16 MiB and a list of a million items, which go back and forth as JSON.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Judges by one vector.
 pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> Outcome {
@@ -29,7 +30,8 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
         Err(Stop::Broken(broken)) => return problem(Blame::Adapter, broken.sentence, Vec::new()),
     };
-    let mut asked = Asked { client: &process.client, deadline: Instant::now() + DEADLINE, crash: None };
+    let deadline = Instant::now() + DEADLINE;
+    let mut asked = Asked { client: &process.client, schema: &environment.schema, deadline, crash: None };
     let finding = judge_one(vector, &mut asked);
     let crash = asked.crash.take();
     let failure = |cause, sentence: String, lines: Vec<String>| {
@@ -73,6 +75,7 @@ fn logs(process: &CodecProcess) -> Vec<NodeLog> {
 /// A node's codec, asked over the control protocol.
 struct Asked<'a> {
     client: &'a ControlClient,
+    schema: &'a Schema,
     deadline: Instant,
     crash: Option<String>,
 }
@@ -110,26 +113,36 @@ fn bytes(value: Option<&Value>) -> Result<Vec<u8>, Fault> {
         .ok_or_else(|| Fault::Refused("the answer has no bytes".to_owned()))
 }
 
+/// Errors of the control protocol that are answers about bytes and about values.
+const UNDECODABLE: i64 = -32020;
+const UNENCODABLE: i64 = -32021;
+
+/// `data.kind` of such an error; any other is a refusal to answer.
+fn kind<T: DeserializeOwned>(error: RpcError, code: i64) -> Result<T, Fault> {
+    let kind = error.data.as_ref().and_then(|data| data.get("kind")).cloned().unwrap_or_default();
+    match serde_json::from_value(kind) {
+        Ok(kind) if error.code == code => Ok(kind),
+        _ => Err(Fault::Refused(error.to_string())),
+    }
+}
+
 impl CodecUnderTest for Asked<'_> {
     fn decode(&mut self, phase: Phase, payload: &[u8]) -> Result<Result<Reading, Undecodable>, Fault> {
         let params = json!({"phase": phase_name(phase), "bytes": hex::encode(payload)});
         match self.call("codec.decode", params)? {
-            Ok(result) => Ok(Ok(Reading {
-                message: result["message"].as_str().unwrap_or_default().to_owned(),
-                fields: result["fields"].clone(),
-                left_over: bytes(result.get("left_over"))?,
-            })),
-            Err(error) => {
-                let kind = error.data.as_ref().and_then(|data| data.get("kind")).cloned().unwrap_or_default();
-                match serde_json::from_value(kind) {
-                    Ok(undecodable) if error.code == -32020 => Ok(Err(undecodable)),
-                    _ => Err(Fault::Refused(error.to_string())),
-                }
+            Ok(mut result) => {
+                let message = result["message"].as_str().unwrap_or_default().to_owned();
+                let mut fields = result["fields"].take();
+                codec::heard(self.schema, &message, &mut fields);
+                Ok(Ok(Reading { message, fields, left_over: bytes(result.get("left_over"))? }))
             }
+            Err(error) => kind(error, UNDECODABLE).map(Err),
         }
     }
 
     fn encode(&mut self, message: &str, fields: &Value) -> Result<Vec<u8>, Fault> {
+        let mut fields = fields.clone();
+        codec::spoken(self.schema, message, &mut fields);
         let result = self.result("codec.encode", json!({"message": message, "fields": fields}))?;
         bytes(result.get("bytes"))
     }
@@ -151,5 +164,26 @@ impl CodecUnderTest for Asked<'_> {
         let params = json!({"cookie": hex::encode(cookie), "challenge": hex::encode(challenge)});
         let result = self.result("codec.proof", params)?;
         bytes(result.get("proof"))
+    }
+
+    fn term_decode(&mut self, term: &[u8]) -> Result<Result<TermReading, Unreadable>, Fault> {
+        match self.call("term.decode", json!({"bytes": hex::encode(term)}))? {
+            Ok(mut result) => {
+                let mut term = result["term"].take();
+                codec::heard_document(self.schema, TERM, &mut term);
+                Ok(Ok(TermReading { term, left_over: bytes(result.get("left_over"))? }))
+            }
+            Err(error) => kind(error, UNDECODABLE).map(Err),
+        }
+    }
+
+    fn term_encode(&mut self, mut term: Value) -> Result<Result<Vec<u8>, String>, Fault> {
+        codec::spoken_document(self.schema, TERM, &mut term);
+        let mut params = json!({});
+        params["term"] = term;
+        match self.call("term.encode", params)? {
+            Ok(result) => bytes(result.get("bytes")).map(Ok),
+            Err(error) => kind(error, UNENCODABLE).map(Err),
+        }
     }
 }

@@ -7,10 +7,11 @@ use std::{fmt, fs, io};
 use serde_json::{Value as Json, json};
 
 use super::coverage::{Gap, gaps};
-use super::file::{FileSet, FileVector};
+use super::file::FileSet;
 use super::ledger::Ledger;
 use super::render::render;
 use super::resolve::{Body, Golden, VectorSet, resolve};
+use super::terms::ExpectedTerm;
 use crate::schema::Schema;
 
 const LEDGER: &str = "ids.txt";
@@ -171,7 +172,7 @@ pub fn check(schema: &Schema, folder: &Path, known: &BTreeSet<String>) -> Vec<Pr
     for gap in gaps(schema, &read.files, &read.sets) {
         let help = match gap {
             Gap::Typical(_) => "write it",
-            Gap::Mutant(_) => "`cargo xtask vectors generate --fill` proposes it",
+            Gap::Mutant(_) | Gap::Term(_) => "`cargo xtask vectors generate --fill` proposes it",
         };
         problems.push(Problem { path: folder.to_owned(), what: format!("{} is missing; {help}", gap.id()) });
     }
@@ -208,8 +209,18 @@ pub fn generate(schema: &Schema, folder: &Path, fill: Fill) -> Result<Vec<PathBu
     let mut read = Folder::read(schema, folder).map_err(|problem| vec![problem])?;
     if fill == Fill::Gaps {
         for gap in gaps(schema, &read.files, &read.sets) {
-            if let Gap::Mutant(vector) = gap {
-                add(&mut read.files, *vector);
+            match gap {
+                Gap::Typical(_) => {}
+                Gap::Mutant(vector) => {
+                    if let Some(file) = of_family(&mut read.files, &vector.id) {
+                        file.vectors.push(*vector);
+                    }
+                }
+                Gap::Term(vector) => {
+                    if let Some(file) = of_family(&mut read.files, &vector.id) {
+                        file.terms.push(*vector);
+                    }
+                }
             }
         }
         read.sets = resolved(schema, folder, &mut read.files).map_err(|problem| vec![problem])?;
@@ -229,12 +240,9 @@ pub fn generate(schema: &Schema, folder: &Path, fill: Fill) -> Result<Vec<PathBu
     Ok(changed)
 }
 
-/// Into the file of its family, which has its origin.
-fn add(files: &mut [FileSet], vector: FileVector) {
-    let family = vector.id.split('/').next().unwrap_or_default().to_owned();
-    if let Some(file) = files.iter_mut().find(|file| file.family == family) {
-        file.vectors.push(vector);
-    }
+/// The file of its family, which has its origin.
+fn of_family<'a>(files: &'a mut [FileSet], id: &str) -> Option<&'a mut FileSet> {
+    files.iter_mut().find(|file| id.strip_prefix(&file.family).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// Payloads above this many bytes are not exported whole, but segment by segment with lengths and digests.
@@ -254,9 +262,11 @@ pub fn export(schema: &Schema, folder: &Path, out: &Path) -> Result<Vec<PathBuf>
     for (file, set) in read.files.iter().zip(&read.sets) {
         let path = out.join(format!("{}.json", file.family));
         let mut json = serde_json::to_value(file).map_err(|error| failed(&path, &error))?;
-        for vector in json["vectors"].as_array_mut().into_iter().flatten() {
-            if let Some(payload) = payload(set, vector).filter(|payload| payload.len() <= EXPORTED) {
-                vector["payload"] = json!(hex::encode(payload));
+        for section in ["vectors", "terms"] {
+            for vector in json[section].as_array_mut().into_iter().flatten() {
+                if let Some(payload) = payload(set, vector).filter(|payload| payload.len() <= EXPORTED) {
+                    vector["payload"] = json!(hex::encode(payload));
+                }
             }
         }
         let text = serde_json::to_string_pretty(&json).map_err(|error| failed(&path, &error))?;
@@ -270,6 +280,8 @@ fn payload(set: &VectorSet, vector: &Json) -> Option<Vec<u8>> {
     let found = set.vectors.iter().find(|golden| vector["id"] == golden.id.as_str())?;
     match &found.body {
         Body::Payload { encoded, .. } => Some(encoded.payload()),
+        Body::Term { expected: ExpectedTerm::Refused(_), .. } => None,
+        Body::Term { encoded, .. } => Some(encoded.payload()),
         Body::Stream { .. } | Body::Transcript { .. } => None,
     }
 }

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::terms::FileTerm;
 use crate::codec::{Mutation, Undecodable, plain_json};
 use crate::schema::Phase;
 
@@ -17,6 +18,8 @@ pub(super) struct FileSet {
     pub(super) family: String,
     #[serde(default)]
     pub(super) vectors: Vec<FileVector>,
+    #[serde(default)]
+    pub(super) terms: Vec<FileTerm>,
     #[serde(default)]
     pub(super) streams: Vec<FileStream>,
     #[serde(default)]
@@ -291,7 +294,7 @@ fn is_yes(answer: &bool) -> bool {
 }
 
 /// By way of YAML's own value, which refuses duplicate keys.
-fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error> {
+pub(super) fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error> {
     let yaml = serde_yaml::Value::deserialize(from)?;
     plain_json(&yaml).map(Some).map_err(D::Error::custom)
 }

@@ -3,11 +3,12 @@
 use serde_json::Value as Json;
 
 use super::file::StreamEnd;
+use super::judge_terms::TermReading;
 use super::resolve::{Body, Expected, Golden, Step, VectorSet};
-use crate::codec::{Encoded, Message, PROOF_BYTES, Undecodable};
+use crate::codec::{Encoded, Message, PROOF_BYTES, Undecodable, Unreadable};
 use crate::schema::Phase;
 
-/// A codec that is judged: the `codec` capability of a node, or anything else that does the same.
+/// A codec that is judged: the capabilities `codec` and `term` of a node, or anything else that does the same.
 pub trait CodecUnderTest {
     /// `codec.decode`: what a payload says, or why it says nothing.
     ///
@@ -32,6 +33,18 @@ pub trait CodecUnderTest {
     /// # Errors
     /// [`Fault`] when there is no proof.
     fn proof(&mut self, cookie: &[u8], challenge: &[u8]) -> Result<Vec<u8>, Fault>;
+
+    /// `term.decode`: what a term says, or why it says nothing.
+    ///
+    /// # Errors
+    /// [`Fault`] when there is no such answer.
+    fn term_decode(&mut self, bytes: &[u8]) -> Result<Result<TermReading, Unreadable>, Fault>;
+
+    /// `term.encode`: the bytes of a value, or `data.kind` of the refusal.
+    ///
+    /// # Errors
+    /// [`Fault`] when there is neither.
+    fn term_encode(&mut self, term: Json) -> Result<Result<Vec<u8>, String>, Fault>;
 }
 
 /// What a codec read.
@@ -91,6 +104,7 @@ pub fn judge_one(vector: &Golden, codec: &mut dyn CodecUnderTest) -> Finding {
     let mut judge = Judge { codec, failures: &mut failures };
     let judged = match &vector.body {
         Body::Payload { phase, encoded, expected, sendable } => judge.payload(*phase, encoded, expected, *sendable),
+        Body::Term { encoded, expected } => judge.term(encoded, expected),
         Body::Stream { phase, chunks, frames, end } => judge.stream(*phase, &chunks.concat(), frames, *end),
         Body::Transcript { steps } => steps.iter().try_for_each(|step| judge.step(step)),
     };
@@ -101,8 +115,8 @@ pub fn judge_one(vector: &Golden, codec: &mut dyn CodecUnderTest) -> Finding {
     }
 }
 
-struct Judge<'a> {
-    codec: &'a mut dyn CodecUnderTest,
+pub(super) struct Judge<'a> {
+    pub(super) codec: &'a mut dyn CodecUnderTest,
     failures: &'a mut Vec<String>,
 }
 
@@ -122,7 +136,7 @@ impl Judge<'_> {
                 self.fail(format!("decode: finds it {}; it is {}", kind(found), kind(*wanted)));
             }
             (Expected::Undecodable(wanted), Ok(Reading { message, fields, .. })) => {
-                let fields = short(&fields.to_string());
+                let fields = brief(&fields);
                 self.fail(format!("decode: reads {message} {fields}; it is {}{}", kind(*wanted), last(encoded)));
             }
         }
@@ -138,7 +152,7 @@ impl Judge<'_> {
         }
         if let Some((path, found, wanted)) = difference("", &found.fields, &wanted.fields_json()) {
             let place = place(encoded, &path);
-            self.fail(format!("decode: {path} is {}, want {}{place}", short(&found), short(&wanted)));
+            self.fail(format!("decode: {path} is {found}, want {wanted}{place}"));
         }
         if found.left_over != wanted.left_over {
             let [found, wanted] = [&found.left_over, &wanted.left_over].map(|bytes| short(&hex::encode(bytes)));
@@ -148,13 +162,18 @@ impl Judge<'_> {
 
     fn encoding(&mut self, encoded: &Encoded, message: &Message) -> Result<(), String> {
         let answer = self.codec.encode(&message.name, &message.fields_json());
-        let Some(found) = self.answered("encode", answer)? else {
-            return Ok(());
-        };
+        if let Some(found) = self.answered("encode", answer)? {
+            self.bytes(encoded, &found, message.left_over.len());
+        }
+        Ok(())
+    }
+
+    /// What is left over is nobody's to write.
+    pub(super) fn bytes(&mut self, encoded: &Encoded, found: &[u8], left_over: usize) {
         let wanted = encoded.payload();
-        let wanted = &wanted[..wanted.len() - message.left_over.len()];
+        let wanted = &wanted[..wanted.len() - left_over];
         if found == wanted {
-            return Ok(());
+            return;
         }
         let offset = found.iter().zip(wanted).take_while(|(found, wanted)| found == wanted).count();
         let (start, segment) = segment_at(encoded, offset);
@@ -169,7 +188,6 @@ impl Judge<'_> {
             found.len(),
             wanted.len(),
         ));
-        Ok(())
     }
 
     fn stream(&mut self, phase: Phase, bytes: &[u8], wanted: &[Vec<u8>], end: StreamEnd) -> Result<(), String> {
@@ -218,7 +236,7 @@ impl Judge<'_> {
     }
 
     /// The answer, or a failure noted, or the end of judging.
-    fn answered<T>(&mut self, asked: &str, answer: Result<T, Fault>) -> Result<Option<T>, String> {
+    pub(super) fn answered<T>(&mut self, asked: &str, answer: Result<T, Fault>) -> Result<Option<T>, String> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(Fault::Refused(why)) => {
@@ -229,7 +247,7 @@ impl Judge<'_> {
         }
     }
 
-    fn fail(&mut self, failure: String) {
+    pub(super) fn fail(&mut self, failure: String) {
         self.failures.push(failure);
     }
 }
@@ -238,8 +256,8 @@ fn kind(undecodable: Undecodable) -> super::Verdict {
     undecodable.into()
 }
 
-/// The first place at which two values differ, with both as text.
-fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String, String)> {
+/// The first place at which two values differ, with both as text. As deep as the wanted one, at most.
+pub(super) fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String, String)> {
     let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (found, wanted) {
         _ if found == wanted => None,
@@ -247,10 +265,10 @@ fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String
             let missing = || "missing".to_owned();
             let in_wanted = wanted.iter().find_map(|(key, wanted)| match found.get(key) {
                 Some(found) => difference(&at(key), found, wanted),
-                None => Some((at(key), missing(), wanted.to_string())),
+                None => Some((at(key), missing(), brief(wanted))),
             });
             let besides = || found.iter().find(|(key, _)| !wanted.contains_key(*key));
-            in_wanted.or_else(|| besides().map(|(key, found)| (at(key), found.to_string(), missing())))
+            in_wanted.or_else(|| besides().map(|(key, found)| (at(key), brief(found), missing())))
         }
         (Json::Array(found), Json::Array(wanted)) if found.len() == wanted.len() => {
             let mut pairs = found.iter().zip(wanted).enumerate();
@@ -259,12 +277,12 @@ fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String
         (Json::Array(found), Json::Array(wanted)) => {
             Some((path.to_owned(), format!("{} items", found.len()), format!("{} items", wanted.len())))
         }
-        _ => Some((path.to_owned(), found.to_string(), wanted.to_string())),
+        _ => Some((path.to_owned(), brief(found), brief(wanted))),
     }
 }
 
 /// Where a field stands; the parts of a PID stand in the PID.
-fn place(encoded: &Encoded, path: &str) -> String {
+pub(super) fn place(encoded: &Encoded, path: &str) -> String {
     let whole = path.rsplit_once('.').map_or(path, |(before, _)| before);
     let found = [path, whole].into_iter().find_map(|path| encoded.segment(path));
     found.map_or_else(String::new, |(offset, segment)| {
@@ -274,7 +292,7 @@ fn place(encoded: &Encoded, path: &str) -> String {
 }
 
 /// What the payload ends in, which is where most malformed ones are.
-fn last(encoded: &Encoded) -> String {
+pub(super) fn last(encoded: &Encoded) -> String {
     encoded
         .segments
         .last()
@@ -295,8 +313,44 @@ fn segment_at(encoded: &Encoded, offset: usize) -> (usize, &crate::codec::Segmen
     found
 }
 
-fn short(text: &str) -> String {
-    match text.char_indices().nth(96) {
+/// A value on one line, as far as people read it. However large or deep it is, no more of it is looked at.
+pub(super) fn brief(json: &Json) -> String {
+    let mut text = String::new();
+    write(&mut text, json);
+    short(&text)
+}
+
+fn write(text: &mut String, json: &Json) {
+    // Every level writes a byte at least, so this bounds the recursion, too.
+    if text.len() > SHORT * 4 {
+        return;
+    }
+    match json {
+        Json::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate().take(SHORT) {
+                text.push_str(if index > 0 { "," } else { "" });
+                write(text, item);
+            }
+            text.push(']');
+        }
+        Json::Object(map) => {
+            text.push('{');
+            for (index, (key, value)) in map.iter().enumerate().take(SHORT) {
+                text.push_str(&format!("{}{key:?}:", if index > 0 { "," } else { "" }));
+                write(text, value);
+            }
+            text.push('}');
+        }
+        leaf => text.push_str(&leaf.to_string()),
+    }
+}
+
+/// So many characters of anything are shown.
+const SHORT: usize = 96;
+
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

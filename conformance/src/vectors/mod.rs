@@ -7,13 +7,17 @@ mod corpus;
 mod coverage;
 mod file;
 mod judge;
+mod judge_terms;
 mod ledger;
 mod render;
 mod resolve;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use corpus::{Corpus, Fill, Problem, check, export, generate, load};
 pub use file::{StreamEnd, Verdict};
 pub use judge::{CodecUnderTest, Fault, Finding, Reading, VectorOutcome, judge, judge_one};
+pub use judge_terms::TermReading;
 pub use resolve::{Body, Expected, Golden, Hmac, ResolveError, ResolveProblem, Step, VectorSet};
+pub use terms::{ExpectedTerm, TermVerdict, Writing};

@@ -17,6 +17,7 @@ pub(super) fn render(file: &FileSet) -> Result<String, serde_json::Error> {
     let mut text = format!("{HEADER}family: {}\n", file.family);
     let lists = [
         ("vectors", serde_json::to_value(&file.vectors)?),
+        ("terms", serde_json::to_value(&file.terms)?),
         ("streams", serde_json::to_value(&file.streams)?),
         ("transcripts", serde_json::to_value(&file.transcripts)?),
     ];

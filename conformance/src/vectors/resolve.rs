@@ -6,6 +6,7 @@ use super::file::{
     FileBytes, FileHmac, FilePart, FileParty, FileSegment, FileSet, FileStep, FileStream, FileTranscript, FileVector,
     Outcome, StreamEnd, Verdict,
 };
+use super::terms::{self, ExpectedTerm};
 
 use crate::codec::{
     DecodeError, EncodeError, Encoded, FrameReader, Message, MutationError, PROOF_BYTES, Segment, Undecodable, Value,
@@ -13,7 +14,7 @@ use crate::codec::{
 };
 use crate::schema::{Phase, Schema, Type};
 
-/// The vectors of one family, in file order: payloads, streams, transcripts.
+/// The vectors of one family, in file order: payloads, terms, streams, transcripts.
 #[derive(Clone, Debug)]
 pub struct VectorSet {
     /// The family word.
@@ -35,7 +36,7 @@ pub struct Golden {
     pub body: Body,
 }
 
-/// The three sorts of vectors.
+/// The four sorts of vectors.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// One payload, without its frame's length.
@@ -48,6 +49,13 @@ pub enum Body {
         expected: Expected,
         /// Whether a node has to be able to write it, too.
         sendable: bool,
+    },
+    /// One term.
+    Term {
+        /// Its bytes, segment by segment; none where it cannot be written.
+        encoded: Encoded,
+        /// What they are.
+        expected: ExpectedTerm,
     },
     /// Bytes as they arrive.
     Stream {
@@ -122,8 +130,8 @@ pub enum ResolveProblem {
     /// A mutation that does not apply to its origin.
     #[error("mutation: {0}")]
     Mutation(#[from] MutationError),
-    /// Not a message with fields, and not a mutation of one.
-    #[error("has either message and fields, or of")]
+    /// Not a message with fields or a term, and not a mutation of one.
+    #[error("has either message and fields, or a term, or of and what is changed")]
     Source,
     /// `of` names no vector that is a valid message with fields.
     #[error("there is no origin {0}")]
@@ -151,11 +159,20 @@ pub(super) fn resolve(schema: &Schema, files: &mut [FileSet]) -> Result<Vec<Vect
         let encoded = origin(schema, vector).map_err(|problem| ResolveError { id: vector.id.clone(), problem })?;
         origins.insert(vector.id.clone(), encoded);
     }
+    for vector in files.iter().flat_map(|file| &file.terms).filter(|vector| vector.of.is_none()) {
+        let encoded =
+            terms::origin(schema, vector).map_err(|problem| ResolveError { id: vector.id.clone(), problem })?;
+        origins.extend(encoded.map(|encoded| (vector.id.clone(), encoded)));
+    }
     let mut sets = Vec::new();
     for file in files {
         let mut vectors = Vec::new();
         for vector in &mut file.vectors {
             let body = payload(schema, &origins, vector);
+            vectors.push(golden(&vector.id, &vector.requirements, &vector.note, body)?);
+        }
+        for vector in &mut file.terms {
+            let body = terms::resolve(schema, &origins, vector);
             vectors.push(golden(&vector.id, &vector.requirements, &vector.note, body)?);
         }
         for vector in &mut file.streams {
@@ -239,7 +256,7 @@ fn payload(
 const MANY: usize = 64;
 const SHOWN: usize = 12;
 
-fn segments(encoded: &Encoded) -> Vec<FileSegment> {
+pub(super) fn segments(encoded: &Encoded) -> Vec<FileSegment> {
     let segment = |Segment { field, bytes, meaning }: &Segment| FileSegment {
         field: field.clone(),
         hex: FileBytes::new(bytes),
@@ -253,7 +270,13 @@ fn segments(encoded: &Encoded) -> Vec<FileSegment> {
     let others = Segment {
         field: "…".to_owned(),
         bytes: others.iter().flat_map(|segment| &segment.bytes).copied().collect(),
-        meaning: format!("{} more segments, in the same way", others.len()),
+        meaning: match others.split_last() {
+            // Only the many items that have no segments of their own are named as a whole.
+            Some((many, others)) if many.field.ends_with(']') => {
+                format!("{} more segments and {}, in the same way", others.len(), many.meaning)
+            }
+            _ => format!("{} more segments, in the same way", others.len()),
+        },
     };
     shown.iter().chain([&others]).map(segment).collect()
 }

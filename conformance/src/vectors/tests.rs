@@ -8,8 +8,11 @@ use std::sync::LazyLock;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::codec::{FrameReader, Message, Undecodable, decode, encode, proof};
-use crate::schema::{Phase, Schema, own};
+use crate::codec::{
+    EncodeError, FrameReader, Message, TERM, Undecodable, Unreadable, Value, decode, decode_document, encode,
+    encode_document, proof, spelled_out,
+};
+use crate::schema::{Phase, Schema, Type, own};
 
 fn corpus() -> &'static Corpus {
     static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
@@ -38,6 +41,19 @@ enum Wrong {
     SkipsEmptyFrames,
     SwallowsTheEnd,
     CookieIsText,
+    FunctionIsText,
+    CutsReasons,
+    SortsMaps,
+    QuietsNans,
+    RoundsInts,
+    NormalisesText,
+    ClosureIsATag,
+    WritesClosures,
+    LimitIsLessByOne,
+    LooksBehindTheLimit,
+    AnyVersion,
+    AcceptsTooLittleDepth,
+    MergesSets,
     Refuses,
     Dies,
 }
@@ -61,6 +77,8 @@ impl CodecUnderTest for Own {
                     }
                     Wrong::DropsLeftOver => left_over.clear(),
                     Wrong::RefusesLeftOver if !left_over.is_empty() => return Ok(Err(Undecodable::Malformed)),
+                    Wrong::FunctionIsText if is_no_text(&fields["function"]) => return Ok(Err(Undecodable::Malformed)),
+                    Wrong::CutsReasons => cut(&mut fields["reason"], 32),
                     _ => {}
                 }
                 Ok(Reading { message: name, fields, left_over })
@@ -109,13 +127,96 @@ impl CodecUnderTest for Own {
         };
         Ok(proof(&cookie, challenge).to_vec())
     }
+
+    fn term_decode(&mut self, bytes: &[u8]) -> Result<Result<TermReading, Unreadable>, Fault> {
+        let mut bytes = bytes.to_vec();
+        if let (Wrong::AnyVersion, Some(version)) = (self.wrong, bytes.first_mut()) {
+            *version = 1;
+        }
+        Ok(match (decode_document(&self.schema, TERM, &bytes), self.wrong) {
+            (Err(error), wrong) => match (error.kind.unreadable(), wrong) {
+                (Unreadable::Closure, Wrong::ClosureIsATag) => Err(Unreadable::InvalidTag),
+                (Unreadable::TooLarge, Wrong::LooksBehindTheLimit) => Err(Unreadable::UnexpectedEnd),
+                (Unreadable::UnexpectedEnd, Wrong::LimitIsLessByOne) if bytes.ends_with(&[0x40, 0x42, 0x0F, 0]) => {
+                    Err(Unreadable::TooLarge)
+                }
+                (found, _) => Err(found),
+            },
+            (Ok(decoded), Wrong::AcceptsTooLittleDepth) if depth(&decoded.value.to_json()) > 127 => {
+                Err(Unreadable::TooDeep)
+            }
+            (Ok(decoded), wrong) => {
+                let mut term = decoded.value.to_json();
+                change(&mut term, wrong);
+                let left_over = if wrong == Wrong::DropsLeftOver { Vec::new() } else { decoded.left_over };
+                Ok(TermReading { term, left_over })
+            }
+        })
+    }
+
+    fn term_encode(&mut self, term: Json) -> Result<Result<Vec<u8>, String>, Fault> {
+        let open = Type::Named("value".to_owned());
+        let value =
+            Value::from_json(&self.schema, "value", &open, &term).map_err(|error| Fault::Refused(error.to_string()))?;
+        match encode_document(&self.schema, TERM, &value) {
+            Ok(encoded) => Ok(Ok(encoded.payload())),
+            Err(EncodeError::Forbidden { .. }) if self.wrong == Wrong::WritesClosures => Ok(Ok(vec![1, 255])),
+            Err(EncodeError::Forbidden { kind, .. }) => Ok(Err(kind)),
+            Err(error) => Err(Fault::Refused(error.to_string())),
+        }
+    }
+}
+
+fn is_no_text(hex: &Json) -> bool {
+    let bytes = hex.as_str().map(|text| hex::decode(text).unwrap());
+    bytes.is_some_and(|bytes| String::from_utf8(bytes).is_err())
+}
+
+/// Puts an error in the place of what is that deep in a reason.
+fn cut(reason: &mut Json, levels: usize) {
+    match reason.get_mut("reason") {
+        Some(inner) if levels > 0 => cut(inner, levels - 1),
+        Some(inner) => *inner = json!({"kind": "error", "text": "deep"}),
+        None => {}
+    }
+}
+
+/// Values within each other.
+fn depth(term: &Json) -> usize {
+    let inner = match term {
+        Json::Array(items) => items.iter().map(depth).max(),
+        Json::Object(map) => map.values().map(depth).max(),
+        _ => None,
+    };
+    inner.unwrap_or(0) + usize::from(term.get("kind").is_some())
+}
+
+/// What a codec with that mistake reads in place of a term.
+fn change(term: &mut Json, wrong: Wrong) {
+    let kind = term["kind"].as_str().unwrap_or_default().to_owned();
+    match (wrong, kind.as_str()) {
+        (Wrong::SortsMaps, "map") => {
+            term["entries"].as_array_mut().unwrap().sort_by_key(|entry| entry["key"].to_string());
+        }
+        (Wrong::MergesSets, "set") => term["items"].as_array_mut().unwrap().dedup(),
+        (Wrong::QuietsNans, "float") => {
+            let bits = u64::from_str_radix(term["value"].as_str().unwrap(), 16).unwrap();
+            let quiet = if f64::from_bits(bits).is_nan() { bits | 1 << 51 } else { bits };
+            term["value"] = json!(format!("{quiet:016x}"));
+        }
+        (Wrong::RoundsInts, "int") => term["value"] = json!(term["value"].as_i64().unwrap() as f64 as i64),
+        (Wrong::NormalisesText, "string") => {
+            term["text"] = json!(term["text"].as_str().unwrap().replace("e\u{301}", "é"));
+        }
+        _ => {}
+    }
 }
 
 /// Of the vectors whose payload is at most that long.
 fn failures(wrong: Wrong, longest: usize) -> Vec<(String, String)> {
     let mut codec = Own { schema: own(), wrong };
     let short = |vector: &&Golden| match &vector.body {
-        Body::Payload { encoded, .. } => encoded.payload().len() <= longest,
+        Body::Payload { encoded, .. } | Body::Term { encoded, .. } => encoded.payload().len() <= longest,
         Body::Stream { .. } | Body::Transcript { .. } => true,
     };
     let vectors = corpus().vectors().filter(short);
@@ -147,10 +248,23 @@ fn every_mistake_is_found() {
         (Wrong::SkipsEmptyFrames, "frames: finds"),
         (Wrong::SwallowsTheEnd, "frames: end is complete, want incomplete"),
         (Wrong::CookieIsText, "REPLY of the initiator: proof: is"),
+        (Wrong::FunctionIsText, "decode: finds it malformed; it is SPAWN"),
+        (Wrong::CutsReasons, "want \"linked\""),
+        (Wrong::SortsMaps, "decode: value.entries[0].key.text is \"\", want \"b\" (bytes 12..13: 62)"),
+        (Wrong::MergesSets, "decode: value.items is"),
+        (Wrong::QuietsNans, "decode: value.value is \"7ff8000000000001\", want \"7ff0000000000001\""),
+        (Wrong::RoundsInts, "decode: value.value is 9007199254740992, want 9007199254740993"),
+        (Wrong::NormalisesText, "decode: value.text is"),
+        (Wrong::ClosureIsATag, "decode: finds it invalid_tag; it is closure"),
+        (Wrong::WritesClosures, "encode: writes \"01ff\"; {\"kind\":\"closure\"} cannot be written"),
+        (Wrong::LimitIsLessByOne, "decode: finds it too_large; it is unexpected_end"),
+        (Wrong::LooksBehindTheLimit, "decode: finds it unexpected_end; it is too_large"),
+        (Wrong::AnyVersion, "it is unsupported_version"),
+        (Wrong::AcceptsTooLittleDepth, "decode: finds it too_deep; it is {\"kind\":"),
         (Wrong::Refuses, "decode: refused: no"),
         (Wrong::Dies, "decode: no answer: gone"),
     ] {
-        let failures = failures(wrong, 1000);
+        let failures = failures(wrong, 2500);
         assert!(failures.iter().any(|(_, what)| what.contains(said)), "{wrong:?}: {failures:#?}");
     }
 }
@@ -168,6 +282,78 @@ fn vectors_survive_the_round_trip() {
         }
     }
     assert!(valid > 0);
+}
+
+/// Every term's bytes say its value, and its value gives its bytes; what is refused has no bytes.
+#[test]
+fn terms_survive_the_round_trip() {
+    let (schema, open) = (own(), Type::Named("value".to_owned()));
+    let mut seen = [0; 3];
+    for vector in corpus().vectors() {
+        let Body::Term { encoded, expected } = &vector.body else { continue };
+        let value = |term| Value::from_json(&schema, "value", &open, &spelled_out(term).unwrap()).unwrap();
+        match expected {
+            ExpectedTerm::Value { term, left_over } => {
+                seen[0] += 1;
+                let decoded = decode_document(&schema, TERM, &encoded.payload()).unwrap();
+                assert!(decoded.value == value(term) && decoded.left_over == *left_over, "{}", vector.id);
+                let written = encode_document(&schema, TERM, &decoded.value).unwrap().payload();
+                assert!([&written, left_over.as_slice()].concat() == encoded.payload(), "{}", vector.id);
+            }
+            ExpectedTerm::Unreadable(wanted) => {
+                seen[1] += 1;
+                let found = decode_document(&schema, TERM, &encoded.payload()).unwrap_err().kind.unreadable();
+                assert_eq!(found, *wanted, "{}", vector.id);
+            }
+            ExpectedTerm::Refused(term) => {
+                seen[2] += 1;
+                let refused = encode_document(&schema, TERM, &value(term));
+                assert!(matches!(refused, Err(EncodeError::Forbidden { .. })), "{}: {refused:?}", vector.id);
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 10), "{seen:?}");
+}
+
+/// A node may answer with anything that is JSON, and is told so; it ends nobody's stack.
+#[test]
+fn the_deepest_answers_are_only_wrong() {
+    struct Deep(Own);
+    impl CodecUnderTest for Deep {
+        fn term_decode(&mut self, _: &[u8]) -> Result<Result<TermReading, Unreadable>, Fault> {
+            let mut term = json!({"kind": "unit"});
+            for _ in 0..1000 {
+                term = json!({"kind": "list", "items": [term]});
+            }
+            Ok(Ok(TermReading { term, left_over: Vec::new() }))
+        }
+        fn term_encode(&mut self, term: Json) -> Result<Result<Vec<u8>, String>, Fault> {
+            self.0.term_encode(term)
+        }
+        fn decode(&mut self, phase: Phase, payload: &[u8]) -> Result<Result<Reading, Undecodable>, Fault> {
+            self.0.decode(phase, payload)
+        }
+        fn encode(&mut self, message: &str, fields: &Json) -> Result<Vec<u8>, Fault> {
+            self.0.encode(message, fields)
+        }
+        fn frames(&mut self, phase: Phase, bytes: &[u8]) -> Result<(Vec<Vec<u8>>, StreamEnd), Fault> {
+            self.0.frames(phase, bytes)
+        }
+        fn proof(&mut self, cookie: &[u8], challenge: &[u8]) -> Result<Vec<u8>, Fault> {
+            self.0.proof(cookie, challenge)
+        }
+    }
+    let mut deep = Deep(Own { schema: own(), wrong: Wrong::Nothing });
+    let mut asked = 0;
+    for vector in corpus().vectors().filter(|vector| vector.id.ends_with("-levels")) {
+        if matches!(&vector.body, Body::Term { expected: ExpectedTerm::Value { .. } | ExpectedTerm::Unreadable(_), .. })
+        {
+            asked += 1;
+            let finding = judge_one(vector, &mut deep);
+            assert!(matches!(&finding, Finding::Fail(lines) if lines[0].len() < 2000), "{}: {finding:?}", vector.id);
+        }
+    }
+    assert!(asked > 10, "only {asked} were asked");
 }
 
 /// Cut anywhere, a vector is read or refused, and never more is read than was there before.
