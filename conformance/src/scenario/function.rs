@@ -68,6 +68,8 @@ functions! {
     "$pid" => Pid,
     /// `{kind, …}`: a reason's bytes as on the wire, as hex.
     "$reason" => Reason,
+    /// `{kind, …}`: a term's bytes, version and all, as hex. Its 64-bit integers may be numbers or texts.
+    "$term" => Term,
 }
 
 impl Function {
@@ -89,6 +91,7 @@ impl Function {
             Self::Nest => "{each, levels: up to 2000, of, around}",
             Self::Pid => "{node_id?: 16 bits, creation?: 8 bits, local: 40 bits}",
             Self::Reason => "a reason: {kind, …}, up to 256 levels deep",
+            Self::Term => "a value of a term: {kind, …}, up to 128 levels deep",
         }
     }
 }
@@ -201,6 +204,7 @@ fn apply(function: Function, argument: Value, scope: &dyn Scope) -> Result<Value
         },
         Function::Pid => pid(&argument),
         Function::Reason => scope.schema().and_then(|schema| reason(schema, &argument)),
+        Function::Term => scope.schema().and_then(|schema| term(schema, argument.clone())),
     };
     result.ok_or_else(|| EvaluationError::Argument {
         function: function.key(),
@@ -283,6 +287,15 @@ fn reason(schema: &Schema, argument: &Value) -> Option<Value> {
     Some(hex_value(&bytes))
 }
 
+/// The bytes of a term.
+fn term(schema: &Schema, mut argument: Value) -> Option<Value> {
+    codec::heard_document(schema, codec::TERM, &mut argument);
+    let ty = &schema.document(codec::TERM)?.open()?.ty;
+    let value = codec::Value::from_json(schema, codec::TERM, ty, &argument).ok()?;
+    let encoded = codec::encode_document(schema, codec::TERM, &value).ok()?;
+    Some(hex_value(&encoded.payload()))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -355,5 +368,14 @@ mod tests {
         let value = evaluate(&format!("{{$reason: {nested}}}")).unwrap();
         assert_eq!(value, "030700000000000000".repeat(63) + "00");
         assert!(evaluate("{$reason: {kind: nothing}}").is_err());
+    }
+
+    #[test]
+    fn terms_are_as_their_chapter_has_them() {
+        for int in ["-2", "'-2'"] {
+            let some = format!("{{$term: {{kind: some, value: {{kind: int, value: {int}}}}}}}");
+            assert_eq!(evaluate(&some).unwrap(), "012801feffffffffffffff");
+        }
+        assert!(evaluate("{$term: {kind: closure}}").is_err());
     }
 }
