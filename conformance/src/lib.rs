@@ -1,7 +1,7 @@
 //! The judge of Snow nodes.
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
-//! the spec as data ([`requirement`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
+//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
 //! what it is played with ([`peer`], [`cluster`], [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
 //! of it ([`results`], [`report`]).
 //!
@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod control;
+pub mod promise;
 pub mod requirement;
 pub mod schema;
 

@@ -36,6 +36,7 @@ const CHECKS: &[Check] = &[
         &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes"],
     ),
     ("coverage", "xtask", &["coverage"]),
+    ("promises", "xtask", &["coverage", "--promises"]),
     ("conformance of the reference", "xtask", &["conformance", "--slowest"]),
     ("cases as tests", "cargo", &["test", "--quiet", "-p", "conformance", "--test", "conformance", "right-cookie"]),
     ("trivial nodes", "xtask", &["trivial"]),

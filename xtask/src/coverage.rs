@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use conformance::requirement::{Level, WaiverOf};
+use conformance::requirement::{Level, Requirement, Waiver, WaiverOf};
 use conformance::setup;
+use conformance::suite::Suite;
 
-use crate::{faults, workspace};
+use crate::faults::{self, Fault};
+use crate::{promises, workspace};
 
 /// Lists requirement, cases and faults; fails on a MUST without both.
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub(crate) struct Arguments {
     /// Name every case and every fault, not only how many there are.
     #[arg(long)]
     verbose: bool,
+    /// The promises to users (spec/promises.md) instead of the requirements that keep them.
+    #[arg(long)]
+    promises: bool,
 }
 
 /// Runs the command.
@@ -38,42 +43,86 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let faults = faults::list(&manifest)?;
-    let cases = suite.cases_by_requirement();
+    let gaps = if arguments.promises {
+        match promises::show(&suite, &faults, arguments.verbose) {
+            Ok(gaps) => gaps,
+            Err(wrong) => {
+                wrong.iter().for_each(|line| eprintln!("error: {line}"));
+                return Ok(ExitCode::from(2));
+            }
+        }
+    } else {
+        requirements(&suite, &faults, arguments.verbose)
+    };
+    for gap in &gaps {
+        eprintln!("gap: {gap}");
+    }
+    Ok(if gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What there is of one requirement.
+pub(crate) struct Covered<'a> {
+    pub(crate) requirement: &'a Requirement,
+    pub(crate) cases: Vec<&'a str>,
+    pub(crate) faults: Vec<&'a str>,
+    pub(crate) waiver: Option<&'a Waiver>,
+}
+
+/// What there is of each requirement, in the order of the spec.
+pub(crate) fn covered<'a>(suite: &'a Suite, faults: &'a [Fault]) -> Vec<Covered<'a>> {
+    let mut cases = suite.cases_by_requirement();
+    let of = |requirement: &'a Requirement| Covered {
+        requirement,
+        cases: cases.remove(requirement.id.as_str()).unwrap_or_default(),
+        faults: faults
+            .iter()
+            .filter(|fault| fault.requirement == requirement.id)
+            .map(|fault| fault.id.as_str())
+            .collect(),
+        waiver: suite.spec.waiver(&requirement.id),
+    };
+    suite.spec.requirements.values().map(of).collect()
+}
+
+impl Covered<'_> {
+    /// What is missing: only a MUST needs anything, and a waiver excuses it.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let id = &self.requirement.id;
+        let mut gaps = Vec::new();
+        if self.requirement.level != Level::Must {
+            return gaps;
+        }
+        let needs_case = !self.waiver.is_some_and(|waiver| waiver.of == WaiverOf::CaseAndFault);
+        if needs_case && self.cases.is_empty() {
+            gaps.push(format!("{id} (MUST) is judged by no case"));
+        }
+        if self.waiver.is_none() && self.faults.is_empty() {
+            gaps.push(format!("{id} (MUST) is broken by no planted fault"));
+        }
+        gaps
+    }
+}
+
+fn requirements(suite: &Suite, faults: &[Fault], verbose: bool) -> Vec<String> {
     let mut gaps = Vec::new();
     println!("{:<10} {:<7} {:>5} {:>6}  first case / first fault", "id", "level", "cases", "faults");
-    for requirement in suite.spec.requirements.values() {
-        let judged: &[&str] = cases.get(requirement.id.as_str()).map_or(&[], Vec::as_slice);
-        let planted: Vec<&str> =
-            faults.iter().filter(|fault| fault.requirement == requirement.id).map(|fault| fault.id.as_str()).collect();
-        let waiver = suite.spec.waiver(&requirement.id);
+    for covered in covered(suite, faults) {
+        let Covered { requirement, cases, faults, waiver } = &covered;
         let waived = waiver.map_or_else(String::new, |waiver| format!("  waived: {}", waiver.reason));
         println!(
             "{:<10} {:<7} {:>5} {:>6}  {} / {}{waived}",
             requirement.id,
             requirement.level,
-            judged.len(),
-            planted.len(),
-            judged.first().unwrap_or(&"-"),
-            planted.first().unwrap_or(&"-"),
+            cases.len(),
+            faults.len(),
+            cases.first().unwrap_or(&"-"),
+            faults.first().unwrap_or(&"-"),
         );
-        if arguments.verbose {
-            for case in judged {
-                println!("           case  {case}");
-            }
-            for fault in &planted {
-                println!("           fault {fault}");
-            }
+        if verbose {
+            cases.iter().for_each(|case| println!("           case  {case}"));
+            faults.iter().for_each(|fault| println!("           fault {fault}"));
         }
-        if requirement.level != Level::Must {
-            continue;
-        }
-        let needs_case = !waiver.is_some_and(|waiver| waiver.of == WaiverOf::CaseAndFault);
-        if needs_case && judged.is_empty() {
-            gaps.push(format!("{} (MUST) is judged by no case", requirement.id));
-        }
-        if waiver.is_none() && planted.is_empty() {
-            gaps.push(format!("{} (MUST) is broken by no planted fault", requirement.id));
-        }
+        gaps.extend(covered.gaps());
     }
     println!(
         "\n{} requirements ({} MUST), {} cases, {} faults, {} waivers",
@@ -83,8 +132,5 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         faults.len(),
         suite.spec.waivers.len()
     );
-    for gap in &gaps {
-        eprintln!("gap: {gap}");
-    }
-    Ok(if gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    gaps
 }

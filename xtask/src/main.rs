@@ -10,6 +10,7 @@ mod conformance;
 mod coverage;
 mod faults;
 mod independence;
+mod promises;
 mod scenarios;
 mod spec;
 mod trivial;
@@ -32,7 +33,7 @@ enum Command {
     Faults(faults::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
     Trivial(trivial::Arguments),
-    /// List requirement, cases and faults; fail on a MUST without both.
+    /// List requirement, cases and faults, or the promises that they keep; fail on a MUST without both.
     Coverage(coverage::Arguments),
     /// Golden vectors: generate, check, export, explain.
     #[command(subcommand)]

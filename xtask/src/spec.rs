@@ -1,9 +1,10 @@
-//! `cargo xtask spec check`: the spec against itself.
+//! `cargo xtask spec check`: the spec against itself, its promises included.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use conformance::control;
+use conformance::promise;
 use conformance::requirement::{Level, Spec};
 use conformance::schema;
 
@@ -24,6 +25,10 @@ pub(crate) fn run(command: &SpecCommand) -> anyhow::Result<ExitCode> {
     schema::load(&folder.join("schema"))?;
     let mut differences: Vec<String> = schema::prose::check(&folder).iter().map(ToString::to_string).collect();
     differences.extend(control::check(&folder));
+    let promises = promise::load(&folder, &spec).unwrap_or_else(|wrong| {
+        differences.extend(wrong);
+        Vec::new()
+    });
     for difference in &differences {
         eprintln!("error: {difference}");
     }
@@ -32,9 +37,10 @@ pub(crate) fn run(command: &SpecCommand) -> anyhow::Result<ExitCode> {
     }
     let musts = spec.requirements.values().filter(|requirement| requirement.level == Level::Must).count();
     println!(
-        "{} requirements ({musts} MUST), {} waivers; prose and schemas agree on all layouts and methods",
+        "{} requirements ({musts} MUST), {} waivers, {} promises; prose and schemas agree on all layouts and methods",
         spec.requirements.len(),
-        spec.waivers.len()
+        spec.waivers.len(),
+        promises.len()
     );
     Ok(ExitCode::SUCCESS)
 }
