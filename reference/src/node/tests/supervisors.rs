@@ -90,29 +90,29 @@ impl Bench {
         words(self.command(command).1)
     }
 
-    fn says(&mut self, conn: ConnId, message: &Message<'_>) -> String {
+    fn peer_says(&mut self, conn: ConnId, message: &Message<'_>) -> String {
         words(self.frame(conn, message.encode().unwrap()))
     }
 
     /// LINK from the peer's process `number` to the supervisor.
-    fn links(&mut self, conn: ConnId, number: u64, supervisor: u64) -> String {
-        self.says(conn, &Message::Link(Link { from: own(number), to: own(supervisor) }))
+    fn peer_links(&mut self, conn: ConnId, number: u64, supervisor: u64) -> String {
+        self.peer_says(conn, &Message::Link(Link { from: own(number), to: own(supervisor) }))
     }
 
     /// The peer has started `number` for the supervisor 1.
     fn spawned(&mut self, conn: ConnId, request: u64, number: u64) -> String {
-        assert_eq!(self.links(conn, number, 1), "");
+        assert_eq!(self.peer_links(conn, number, 1), "");
         let reply = SpawnReply { request, status: SpawnReply::SPAWNED, local: number };
-        self.says(conn, &Message::SpawnReply(reply))
+        self.peer_says(conn, &Message::SpawnReply(reply))
     }
 
     fn refuses(&mut self, conn: ConnId, request: u64) -> String {
-        self.says(conn, &Message::SpawnReply(SpawnReply { request, status: SpawnReply::REFUSED, local: 0 }))
+        self.peer_says(conn, &Message::SpawnReply(SpawnReply { request, status: SpawnReply::REFUSED, local: 0 }))
     }
 
     /// The peer's process `number` tells the supervisor 1 its end.
     fn exits(&mut self, conn: ConnId, number: u64, root: Root) -> String {
-        self.says(conn, &Message::Exit(Exit { from: own(number), to: own(1), reason: root.into() }))
+        self.peer_says(conn, &Message::Exit(Exit { from: own(number), to: own(1), reason: root.into() }))
     }
 
     fn ends(&mut self, number: u64, root: Root) -> String {
@@ -247,7 +247,7 @@ fn a_child_that_is_lost_while_its_start_is_pending_counts_once() {
         bench.spawned(conn, 1, 41);
         assert_eq!(bench.exits(conn, 41, boom()), "SPAWN 2 f for 1");
         if with_link {
-            assert_eq!(bench.links(conn, 42, 1), "");
+            assert_eq!(bench.peer_links(conn, 42, 1), "");
         }
         assert_eq!(words(bench.input(Input::Closed(conn))), "");
         let (conn, outputs) = bench.session(PEER, 7);
@@ -260,10 +260,10 @@ fn a_child_that_is_lost_while_its_start_is_pending_counts_once() {
     let mut bench = Bench::new("n@h");
     let (conn, _) = bench.session(PEER, 7);
     bench.asks(supervisor(Strategy::OneForOne, 1, &["f/p@h:1"]));
-    assert_eq!(bench.links(conn, 41, 1), "");
+    assert_eq!(bench.peer_links(conn, 41, 1), "");
     assert_eq!(bench.exits(conn, 41, boom()), "");
     let reply = SpawnReply { request: 1, status: SpawnReply::SPAWNED, local: 41 };
-    assert_eq!(bench.says(conn, &Message::SpawnReply(reply)), "= 1, SPAWN 2 f for 1");
+    assert_eq!(bench.peer_says(conn, &Message::SpawnReply(reply)), "= 1, SPAWN 2 f for 1");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_child_asked_for_that_is_lost_harms_nobody() {
     assert_eq!(bench.asks(child(None)), "SPAWN 1 f for 1");
     assert_eq!(bench.asks(child(Some(vec![2]))), "SPAWN 2 f for 1");
     assert_eq!(bench.spawned(conn, 1, 41), "= 41");
-    assert_eq!(bench.links(conn, 42, 1), "");
+    assert_eq!(bench.peer_links(conn, 42, 1), "");
     assert_eq!(words(bench.input(Input::Closed(conn))), "= NoConnection");
     assert_eq!(bench.asks(child(None)), "= NotConnected(\"the child's node\")");
     assert_eq!(bench.children(1), "0=-");
@@ -302,9 +302,9 @@ fn a_supervisor_that_is_killed_takes_its_children_with_it() {
     let killed = bench.ends(1, Root::Killed);
     assert_eq!(killed, "=, 1 ended Killed, EXIT 1 to 7.41 Killed, = NoProcess, 2 ended Killed");
     // What is born only now finds nobody.
-    assert_eq!(bench.links(conn, 42, 1), "EXIT 1 to 7.42 Error(\"noproc\")");
+    assert_eq!(bench.peer_links(conn, 42, 1), "EXIT 1 to 7.42 Error(\"noproc\")");
     let reply = SpawnReply { request: 2, status: SpawnReply::SPAWNED, local: 42 };
-    assert_eq!(bench.says(conn, &Message::SpawnReply(reply)), "");
+    assert_eq!(bench.peer_says(conn, &Message::SpawnReply(reply)), "");
 
     bench.asks(supervisor(Strategy::OneForOne, 2, &["collector"]));
     assert_eq!(bench.ends(3, boom()), "=, 3 ended Error(\"boom\"), 4 ended linked Error(\"boom\")");
@@ -315,10 +315,10 @@ fn a_link_with_a_stranger_is_a_link_like_any_other() {
     let mut bench = Bench::new("n@h");
     let (conn, _) = bench.session(PEER, 7);
     bench.asks(supervisor(Strategy::OneForOne, 2, &["collector"]));
-    assert_eq!(bench.links(conn, 50, 1), "");
+    assert_eq!(bench.peer_links(conn, 50, 1), "");
     assert_eq!(bench.exits(conn, 50, Root::Shutdown), "");
     assert_eq!(bench.children(1), "0=<n@h.2.9>");
-    bench.links(conn, 51, 1);
+    bench.peer_links(conn, 51, 1);
     assert_eq!(bench.exits(conn, 51, boom()), "1 ended linked Error(\"boom\"), 2 ended linked linked Error(\"boom\")");
 
     let spawn = SpawnRequest { function: "collector".into(), ..SpawnRequest::default() };
