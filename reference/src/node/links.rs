@@ -103,12 +103,15 @@ impl Node {
         Ok(Answer::Done)
     }
 
+    /// What is not there is answered (PROC-40).
     pub(super) fn link_received(&mut self, conn: ConnId, Link { from, to }: Link) {
         let Some(from) = self.own_field(conn, from) else { return };
         match self.directed_field(to) {
             Some(local) => {
                 self.links.join(WirePid::own(local), from);
             }
+            // Nothing is said of a former run: an EXIT would be taken for one of a present process (PROC-H1).
+            None if self.is_former(to) => {}
             None => self.send_exit(conn, WirePid::own(to.local), from, &Reason::no_process()),
         }
     }

@@ -122,6 +122,12 @@ impl Node {
         ((all_local || this_run) && self.processes.is_alive(local)).then_some(local)
     }
 
+    /// Whether a directed field names a process of a former run of this node.
+    pub(super) fn is_former(&self, field: WirePid) -> bool {
+        let own = self.identity.as_ref().map_or(0, |identity| identity.creation.get());
+        field.creation != 0 && field.creation != own
+    }
+
     /// The process that a PID among argument bytes names, as held; `None` when it cannot be resolved.
     pub(super) fn argument(&self, origin: Origin, field: WirePid) -> Option<WirePid> {
         match origin {

@@ -146,9 +146,12 @@ fn what_is_not_there_answers_with_noproc() {
     let mut bench = Bench::new("m@h");
     let (conn, _) = bench.session("p@h", 3);
     let (local, process) = bench.collector();
-    for to in [own(99), wire(0, 8, local), wire(7, 8, local)] {
+    for to in [own(99), wire(0, 9, 99), wire(7, 9, 99)] {
         let outputs = bench.says(conn, &link(own(5), to));
-        sends(conn, &outputs, &[exit(own(to.local.get()), wire(1, 3, 5), error("noproc"))]);
+        sends(conn, &outputs, &[exit(own(99), wire(1, 3, 5), error("noproc"))]);
+    }
+    for former in [wire(0, 8, local), wire(7, 8, local)] {
+        assert!(bench.says(conn, &link(own(5), former)).is_empty());
     }
     assert_eq!(sent(conn, &bench.kill(&process, Root::Killed)), Vec::<Vec<u8>>::new());
     // Of a former run: nothing is sent, and the link fires here.
