@@ -102,6 +102,17 @@ fn all_say_yes_to_every_request() {
         ("barrier", json!({})),
         ("process.spawn", json!({"function": "collector"})),
         ("process.exit", json!({"pid": pid, "reason": {"kind": "normal"}})),
+        ("process.send", json!({"to": pid, "bytes": "00"})),
+        ("process.alive", json!({"pid": pid})),
+        ("process.link", json!({"pid": pid, "to": pid})),
+        ("process.monitor", json!({"pid": pid, "target": pid})),
+        ("node.monitor", json!({"pid": pid, "node": "p@127.0.0.1:1"})),
+        ("supervisor.start", json!({"children": [{"id": "a"}]})),
+        ("supervisor.start_child", json!({"supervisor": pid})),
+        ("supervisor.children", json!({"supervisor": pid})),
+        ("supervisor.stop", json!({"supervisor": pid})),
+        ("term.decode", json!({"bytes": "0106"})),
+        ("term.encode", json!({"term": {"kind": "unit"}})),
         ("global.register", json!({"name": "x", "pid": pid})),
         ("global.whereis", json!({"name": "x"})),
         ("global.unregister", json!({"name": "x"})),
@@ -115,6 +126,10 @@ fn all_say_yes_to_every_request() {
         let answer = client.call(method, params, soon());
         assert!(answer.is_ok(), "{method}: {answer:?}");
     }
+    let events = client.events();
+    let told: Vec<&str> = events.iter().map(|event| event.method.as_str()).collect();
+    let hoped = ["process.ended", "process.message", "process.exited", "process.down", "node.up", "process.ended"];
+    assert_eq!(told, hoped);
     let member = Member::connect(started["websocket"].as_str().unwrap(), "r", soon()).unwrap();
     assert_eq!(member.next(shortly()), Err(MemberError::TimedOut("a room text")));
     client.call("shutdown", json!({}), soon()).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{CallError, Event};
 use crate::results::Cause;
 use crate::scenario::Matcher;
-use crate::scenario::expression::EvaluationError;
+use crate::scenario::expression::{EvaluationError, shortened};
 use crate::scenario::matcher::{Captures, MatchError, Mismatch};
 use crate::scenario::step::{self, Events};
 
@@ -194,7 +194,7 @@ impl Wanted {
     }
 }
 
-/// A notification, for people.
+/// A notification, for people: cut where it grows long.
 fn told(event: &Event) -> String {
-    format!("{} {}", event.method, Value::Object(event.params.clone()))
+    format!("{} {}", event.method, shortened(&Value::Object(event.params.clone())))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::wire::{self, Manner};
 
 /// All that can be claimed.
-const CAPABILITIES: [&str; 3] = ["registry", "rooms", "codec"];
+const CAPABILITIES: [&str; 6] = ["registry", "process", "supervisor", "rooms", "codec", "term"];
 
 /// How the control protocol is kept or broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,10 @@ struct Yes {
     creation: u8,
     connected: Vec<String>,
     spawned: u64,
+    /// Ids of a supervisor's children, so that they can be listed.
+    children: Vec<Value>,
+    /// Notifications so far.
+    told: u64,
 }
 
 /// Answers requests until the input ends.
@@ -56,7 +60,15 @@ pub(crate) fn serve(manner: Manner, habit: Habit) -> ExitCode {
         eprintln!("no child to leave behind: {error}");
         return ExitCode::FAILURE;
     }
-    let mut yes = Yes { manner, name: "nonode@nohost".to_owned(), creation: 0, connected: Vec::new(), spawned: 0 };
+    let mut yes = Yes {
+        manner,
+        name: "nonode@nohost".to_owned(),
+        creation: 0,
+        connected: Vec::new(),
+        spawned: 0,
+        children: Vec::new(),
+        told: 0,
+    };
     let mut output = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
@@ -76,6 +88,10 @@ pub(crate) fn serve(manner: Manner, habit: Habit) -> ExitCode {
                 let params = json!({"seq": 2, "node": "somebody@127.0.0.1:9000", "creation": 1});
                 let event = json!({"jsonrpc": "2.0", "method": "session.opened", "params": params});
                 writeln!(output, "{event}\n{good}")
+            }
+            Habit::Agreeable => {
+                let told = yes.tells(method, &request["params"], &result);
+                told.iter().try_for_each(|event| writeln!(output, "{event}")).and_then(|()| writeln!(output, "{good}"))
             }
             _ => writeln!(output, "{good}"),
         };
@@ -105,10 +121,17 @@ impl Yes {
             }
             "node.self" => json!({"name": self.name, "creation": self.creation}),
             "node.list" => json!({"nodes": self.connected}),
-            "process.spawn" => {
+            "process.spawn" | "supervisor.start_child" => {
                 self.spawned += 1;
-                json!({"pid": self.process(self.spawned)})
+                let pid = self.process(self.spawned);
+                json!({"pid": on_node(pid, &params["node"])})
             }
+            "process.alive" => json!({"alive": true}),
+            "process.monitor" => json!({"ref": "1"}),
+            "supervisor.start" => self.supervise(params),
+            "supervisor.children" => json!({"children": self.children}),
+            "term.decode" => json!({"term": {"kind": "unit"}, "left_over": ""}),
+            "term.encode" => json!({"bytes": "0106"}),
             "global.whereis" => json!({"pid": self.process(1)}),
             "global.names" => json!({"names": []}),
             "room.broadcast" => json!({"failed": 0}),
@@ -118,6 +141,50 @@ impl Yes {
             "codec.proof" => json!({"proof": "00".repeat(32)}),
             _ => json!({}),
         }
+    }
+
+    /// Lists the children as if they ran.
+    fn supervise(&mut self, params: &Value) -> Value {
+        self.children.clear();
+        for child in params["children"].as_array().into_iter().flatten() {
+            self.spawned += 1;
+            let pid = on_node(self.process(self.spawned), &child["node"]);
+            self.children.push(json!({"id": child["id"], "pid": pid}));
+        }
+        self.spawned += 1;
+        json!({"pid": self.process(self.spawned)})
+    }
+
+    /// What one might hope to hear of a request, before its answer; or, where the manner is garbage, what nobody does.
+    fn tells(&mut self, method: &str, params: &Value, result: &Value) -> Vec<Value> {
+        let error = json!({"kind": "error", "text": "noproc"});
+        let told = match (self.manner, method) {
+            (Manner::Garbage, "initialize" | "shutdown") => None,
+            (Manner::Garbage, _) => {
+                let pid = self.process(self.told);
+                Some(("process.message", json!({"pid": pid, "bytes": hex::encode(method)})))
+            }
+            (_, "process.send") => Some(("process.message", json!({"pid": params["to"], "bytes": params["bytes"]}))),
+            (_, "process.exit") => Some(("process.ended", json!({"pid": params["pid"], "reason": params["reason"]}))),
+            (_, "supervisor.stop") => {
+                Some(("process.ended", json!({"pid": params["supervisor"], "reason": {"kind": "shutdown"}})))
+            }
+            (_, "process.link") => {
+                Some(("process.exited", json!({"pid": params["pid"], "from": params["to"], "reason": error})))
+            }
+            (_, "process.monitor") => {
+                let (pid, from) = (&params["pid"], &params["target"]);
+                Some(("process.down", json!({"pid": pid, "ref": result["ref"], "from": from, "reason": error})))
+            }
+            (_, "node.monitor") => Some(("node.up", json!({"pid": params["pid"], "node": params["node"]}))),
+            _ => None,
+        };
+        let told = told.map(|(event, mut params)| {
+            self.told += 1;
+            params["seq"] = self.told.into();
+            json!({"jsonrpc": "2.0", "method": event, "params": params})
+        });
+        told.into_iter().collect()
     }
 
     fn start(&mut self, params: &Value) -> Value {
@@ -153,6 +220,14 @@ impl Yes {
     fn process(&self, local: u64) -> Value {
         json!({"node": self.name, "creation": self.creation, "local": local})
     }
+}
+
+/// A process as if it were on the node that was asked for.
+fn on_node(mut pid: Value, node: &Value) -> Value {
+    if node.is_string() {
+        pid["node"] = node.clone();
+    }
+    pid
 }
 
 /// Greets every member and never tells it anything.
