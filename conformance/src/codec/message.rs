@@ -36,7 +36,14 @@ pub struct Encoded {
 impl Encoded {
     /// All bytes: what a frame carries.
     pub fn payload(&self) -> Vec<u8> {
-        self.segments.iter().flat_map(|segment| &segment.bytes).copied().collect()
+        let mut payload = Vec::with_capacity(self.length());
+        self.segments.iter().for_each(|segment| payload.extend_from_slice(&segment.bytes));
+        payload
+    }
+
+    /// How many bytes that are.
+    pub fn length(&self) -> usize {
+        self.segments.iter().map(|segment| segment.bytes.len()).sum()
     }
 
     /// The segment of that name and its offset in bytes.
