@@ -18,6 +18,7 @@ mod membership;
 mod process;
 mod registry;
 mod room;
+mod supervisor;
 mod term;
 
 pub use planted::{Planted, UnknownFault};

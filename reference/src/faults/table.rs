@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{filter::Filter, framing, handshake, membership, process, registry, room, term};
+use super::{filter::Filter, framing, handshake, membership, process, registry, room, supervisor, term};
 
 /// One planted bug.
 pub(crate) struct Fault {
@@ -24,6 +24,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &process::TABLES,
     &registry::TABLES,
     &room::TABLES,
+    &[supervisor::FAULTS],
     &[term::FAULTS],
 ];
 

@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// Changes each message of the family that comes; `None` suppresses it. Other payloads stay as they are.
-pub(super) fn coming(
+pub(in crate::faults) fn coming(
     mut edit: impl for<'a> FnMut(&mut Context<'_>, ConnId, Message<'a>) -> Option<Message<'a>> + 'static,
 ) -> Box<dyn Filter> {
     on_frame_in(move |context, conn, payload| edited(&payload, |message| edit(context, conn, message)))
 }
 
 /// Changes each message of the family that goes; `None` suppresses it. Other payloads stay as they are.
-pub(super) fn going(
+pub(in crate::faults) fn going(
     mut edit: impl for<'a> FnMut(&mut Context<'_>, ConnId, Message<'a>) -> Option<Message<'a>> + 'static,
 ) -> Box<dyn Filter> {
     on_frame_out(move |context, conn, payload| {
@@ -35,7 +35,7 @@ pub(super) fn edited<'a>(bytes: &'a [u8], edit: impl FnOnce(Message<'a>) -> Opti
 }
 
 /// A message of the family; `None` of any other payload.
-pub(super) fn message(bytes: &[u8]) -> Option<Message<'_>> {
+pub(in crate::faults) fn message(bytes: &[u8]) -> Option<Message<'_>> {
     bytes.first().filter(|tag| (0x10..=0x1a).contains(*tag) && **tag != 0x12).and_then(|_| payload::decode(bytes))
 }
 

@@ -1,6 +1,6 @@
 //! Faults of processes: PIDs, messages, reasons, monitors, links, spawning, connection loss.
 
-mod edit;
+pub(super) mod edit;
 mod messages;
 mod pids;
 mod reasons;
