@@ -11,6 +11,7 @@ mod cause;
 mod payload;
 mod single;
 mod stream;
+mod told;
 
 mod framing;
 mod handshake;

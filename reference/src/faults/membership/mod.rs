@@ -1,4 +1,4 @@
-//! Faults of sessions, mesh, duplicates, heartbeat and disconnects.
+//! Faults of sessions, mesh, duplicates, heartbeat, disconnects and watched nodes.
 
 mod claims;
 mod disconnect;
@@ -10,6 +10,7 @@ mod pongs;
 mod races;
 mod restarts;
 mod start;
+mod watches;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,8 +21,15 @@ use crate::{
 };
 
 /// One table a section of the chapter.
-pub(super) const TABLES: [&[Fault]; 6] =
-    [start::FAULTS, mesh::FAULTS, duplicates::FAULTS, restarts::FAULTS, heartbeat::FAULTS, disconnect::FAULTS];
+pub(super) const TABLES: [&[Fault]; 7] = [
+    start::FAULTS,
+    mesh::FAULTS,
+    duplicates::FAULTS,
+    restarts::FAULTS,
+    heartbeat::FAULTS,
+    disconnect::FAULTS,
+    watches::FAULTS,
+];
 
 /// Stands under commands of faults, whose answers nobody waits for.
 const NOBODY: Token = Token(u64::MAX);

@@ -6,8 +6,8 @@ use super::super::{
     single::{on_frame_in, on_frame_out},
 };
 use crate::{
-    node::ConnId,
-    wire::{Message, NodeId, Payload, WirePid},
+    node::{ConnId, GlobalPid, Input},
+    wire::{LocalId, Message, NodeId, Payload, WirePid},
 };
 
 /// Changes each message of the family that comes; `None` suppresses it. Other payloads stay as they are.
@@ -23,6 +23,46 @@ pub(in crate::faults) fn going(
 ) -> Box<dyn Filter> {
     on_frame_out(move |context, conn, payload| {
         edited(&payload, |message| edit(context, conn, message)).map(Payload::from)
+    })
+}
+
+/// Messages with this tag are not read.
+pub(super) fn unread(tag: u8) -> Box<dyn Filter> {
+    on_frame_in(move |_, _, payload| (!is(tag, &payload)).then_some(payload))
+}
+
+/// Messages with this tag are read twice.
+pub(super) fn read_twice(tag: u8) -> Box<dyn Filter> {
+    on_frame_in(move |context, conn, payload| {
+        if is(tag, &payload) {
+            context.add_input(Input::Frame(conn, payload.clone()));
+        }
+        Some(payload)
+    })
+}
+
+/// Messages are not sent.
+pub(super) fn unsent(is_it: fn(&Message<'_>) -> bool) -> Box<dyn Filter> {
+    on_frame_out(move |_, _, payload| (!message(&payload).is_some_and(|message| is_it(&message))).then_some(payload))
+}
+
+/// Messages with this tag are sent twice.
+pub(super) fn sent_twice(tag: u8) -> Box<dyn Filter> {
+    on_frame_out(move |context, conn, payload| {
+        if is(tag, &payload) {
+            context.send(conn, payload.clone());
+        }
+        Some(payload)
+    })
+}
+
+/// Messages with this tag go to every session.
+pub(super) fn sent_to_all(tag: u8) -> Box<dyn Filter> {
+    on_frame_out(move |context, conn, payload| {
+        if is(tag, &payload) {
+            to_all_others(context, conn, &payload);
+        }
+        Some(payload)
     })
 }
 
@@ -75,6 +115,24 @@ pub(super) fn to_all_others(context: &mut Context<'_>, conn: ConnId, payload: &[
             context.send(other, payload.to_vec());
         }
     }
+}
+
+/// A process of this node; `None` before its start.
+pub(super) fn own_pid(context: &Context<'_>, local: LocalId) -> Option<GlobalPid> {
+    let identity = context.identity()?;
+    Some(GlobalPid { node: identity.name.to_string(), creation: identity.creation.get(), local })
+}
+
+/// A process of a session's peer.
+pub(super) fn peers_pid(context: &Context<'_>, conn: ConnId, local: LocalId) -> Option<GlobalPid> {
+    let view = context.connection(conn)?;
+    Some(GlobalPid { node: view.peer?.to_string(), creation: view.creation?.get(), local })
+}
+
+/// Whether a directed field names a live process.
+pub(super) fn is_live(context: &Context<'_>, field: WirePid) -> bool {
+    let Some(pid) = own_pid(context, field.local) else { return false };
+    (field.creation == pid.creation || field.creation == 0) && context.is_alive(&pid)
 }
 
 /// Whether a PID is written as one of the sender's own.

@@ -6,13 +6,15 @@ use super::{
     super::{
         filter::{Context, Filter, NOBODY},
         payload,
-        single::{on_frame_in, on_frame_out, on_input, on_output},
+        single::{on_input, on_output},
         table::Fault,
     },
-    edit::{coming, directed_field, going, is, is_own, message, own_field, to_all_others},
+    edit::{
+        coming, directed_field, going, is, is_live, is_own, message, own_field, read_twice, sent_to_all, sent_twice,
+    },
 };
 use crate::{
-    node::{Answer, Command, CommandError, ConnId, Event, GlobalPid, Input, Output},
+    node::{Answer, Command, CommandError, ConnId, Event, Input, Output},
     wire::{
         Creation, LocalId, Message, NodeId, NodeName, Payload, WirePid,
         process::{REG_SEND, RegSend, SEND, Send},
@@ -103,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "messages-arrive-twice",
         requirement: "PROC-13",
         description: "A SEND is delivered twice.",
-        make: || twice(SEND),
+        make: || read_twice(SEND),
     },
     Fault {
         id: "send-to-nobody-closes",
@@ -112,14 +114,10 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || {
             coming(|context, conn, message| {
                 if let Message::Send(send) = &message
-                    && let Some(identity) = context.identity()
+                    && !is_live(context, send.target)
                 {
-                    let creation = identity.creation.get();
-                    let alive = GlobalPid { node: identity.name.to_string(), creation, local: send.target.local };
-                    if send.target.creation != 0 && send.target.creation != creation || !context.is_alive(&alive) {
-                        context.close(conn);
-                        return None;
-                    }
+                    context.close(conn);
+                    return None;
                 }
                 Some(message)
             })
@@ -132,12 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || {
             coming(|context, conn, message| {
                 if let Message::Send(send) = &message
-                    && let Some(identity) = context.identity()
-                    && !context.is_alive(&GlobalPid {
-                        node: identity.name.to_string(),
-                        creation: identity.creation.get(),
-                        local: send.target.local,
-                    })
+                    && !is_live(context, send.target)
                 {
                     context.send(conn, payload::encode(&message));
                 }
@@ -160,7 +153,7 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "named-messages-arrive-twice",
         requirement: "PROC-15",
         description: "A REG_SEND is delivered twice.",
-        make: || twice(REG_SEND),
+        make: || read_twice(REG_SEND),
     },
     Fault {
         id: "reg-send-finds-global-names",
@@ -186,26 +179,19 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "messages-go-to-all-sessions",
         requirement: "PROC-17",
         description: "A SEND goes out on every session.",
-        make: || to_all(SEND),
+        make: || sent_to_all(SEND),
     },
     Fault {
         id: "messages-go-out-twice",
         requirement: "PROC-17",
         description: "A SEND goes out twice.",
-        make: || {
-            on_frame_out(|context, conn, payload| {
-                if is(SEND, &payload) {
-                    context.send(conn, payload.clone());
-                }
-                Some(payload)
-            })
-        },
+        make: || sent_twice(SEND),
     },
     Fault {
         id: "named-messages-go-to-all-sessions",
         requirement: "PROC-18",
         description: "A REG_SEND goes out on every session.",
-        make: || to_all(REG_SEND),
+        make: || sent_to_all(REG_SEND),
     },
     Fault {
         id: "local-messages-go-out",
@@ -300,26 +286,6 @@ fn directed_out(edit: fn(u8, &mut WirePid)) -> Box<dyn Filter> {
             edit(announced, pid);
         }
         Some(message)
-    })
-}
-
-/// Has the node read each message with this tag once more.
-fn twice(tag: u8) -> Box<dyn Filter> {
-    on_frame_in(move |context, conn, payload| {
-        if is(tag, &payload) {
-            context.add_input(Input::Frame(conn, payload.clone()));
-        }
-        Some(payload)
-    })
-}
-
-/// Sends each message with this tag to every session.
-fn to_all(tag: u8) -> Box<dyn Filter> {
-    on_frame_out(move |context, conn, payload| {
-        if is(tag, &payload) {
-            to_all_others(context, conn, &payload);
-        }
-        Some(payload)
     })
 }
 

@@ -6,10 +6,10 @@ use super::{
     super::{
         filter::{Context, Filter},
         payload,
-        single::{on_frame_out, on_output},
+        single::on_output,
         table::Fault,
     },
-    edit::{coming, going, is, message, to_all_others},
+    edit::{coming, going, is, message, sent_to_all, sent_twice},
 };
 use crate::{
     node::{CommandError, ConnId, Input, Output},
@@ -25,14 +25,7 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "spawns-are-answered-twice",
         requirement: "PROC-54",
         description: "SPAWN_REPLY is sent twice.",
-        make: || {
-            on_frame_out(|context, conn, payload| {
-                if is(SPAWN_REPLY, &payload) {
-                    context.send(conn, payload.clone());
-                }
-                Some(payload)
-            })
-        },
+        make: || sent_twice(SPAWN_REPLY),
     },
     Fault {
         id: "requests-have-32-bits",
@@ -124,14 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "spawns-go-to-all-sessions",
         requirement: "PROC-58",
         description: "A SPAWN goes out on every session.",
-        make: || {
-            on_frame_out(|context, conn, payload| {
-                if is(SPAWN, &payload) {
-                    to_all_others(context, conn, &payload);
-                }
-                Some(payload)
-            })
-        },
+        make: || sent_to_all(SPAWN),
     },
     Fault {
         id: "requests-are-all-alike",
