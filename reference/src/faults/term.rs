@@ -350,9 +350,11 @@ fn unlimited(concerns: fn(u8) -> bool) -> Box<dyn Filter> {
 /// Tag and count of the outermost value.
 fn announced(params: &Value) -> Option<(u8, u32)> {
     // The key type of a map stands before its count.
-    let head = hex::decode(params["bytes"].as_str()?.get(..14)?).ok()?;
-    let (tag, rest) = (head[1], if head[1] == 11 { &head[3..] } else { &head[2..6] });
-    Some((tag, u32::from_le_bytes(rest.try_into().ok()?)))
+    let text = params["bytes"].as_str()?;
+    let head = hex::decode(text.get(..text.len().min(14))?).ok()?;
+    let tag = *head.get(1)?;
+    let count = head.get(if tag == 11 { 3..7 } else { 2..6 })?;
+    Some((tag, u32::from_le_bytes(count.try_into().ok()?)))
 }
 
 /// Calls `edit` on a value and on all that it holds.
