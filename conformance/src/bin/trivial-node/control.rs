@@ -130,7 +130,9 @@ impl Yes {
             "process.monitor" => json!({"ref": "1"}),
             "supervisor.start" => self.supervise(params),
             "supervisor.children" => json!({"children": self.children}),
-            "term.decode" => json!({"term": {"kind": "tuple", "items": [{"kind": "none"}, {"kind": "unit"}]}, "left_over": ""}),
+            "term.decode" => {
+                json!({"term": {"kind": "tuple", "items": [{"kind": "none"}, {"kind": "unit"}]}, "left_over": ""})
+            }
             "term.encode" => json!({"bytes": "0106"}),
             "global.whereis" => json!({"pid": self.process(1)}),
             "global.names" => json!({"names": []}),
