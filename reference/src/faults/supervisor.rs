@@ -112,37 +112,37 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "one-for-one-restarts-all",
         requirement: "SUP-9",
-        description: "one_for_one does what one_for_all does.",
+        description: "The strategy one_for_one does what one_for_all does.",
         make: || strategies(Strategy::OneForOne, Strategy::OneForAll),
     },
     Fault {
         id: "one-for-one-restarts-the-rest",
         requirement: "SUP-9",
-        description: "one_for_one does what rest_for_one does.",
+        description: "The strategy one_for_one does what rest_for_one does.",
         make: || strategies(Strategy::OneForOne, Strategy::RestForOne),
     },
     Fault {
         id: "one-for-all-restarts-one",
         requirement: "SUP-10",
-        description: "one_for_all does what one_for_one does.",
+        description: "The strategy one_for_all does what one_for_one does.",
         make: || strategies(Strategy::OneForAll, Strategy::OneForOne),
     },
     Fault {
         id: "one-for-all-restarts-the-rest",
         requirement: "SUP-10",
-        description: "one_for_all does what rest_for_one does.",
+        description: "The strategy one_for_all does what rest_for_one does.",
         make: || strategies(Strategy::OneForAll, Strategy::RestForOne),
     },
     Fault {
         id: "rest-for-one-restarts-one",
         requirement: "SUP-11",
-        description: "rest_for_one does what one_for_one does.",
+        description: "The strategy rest_for_one does what one_for_one does.",
         make: || strategies(Strategy::RestForOne, Strategy::OneForOne),
     },
     Fault {
         id: "rest-for-one-restarts-all",
         requirement: "SUP-11",
-        description: "rest_for_one does what one_for_all does.",
+        description: "The strategy rest_for_one does what one_for_all does.",
         make: || strategies(Strategy::RestForOne, Strategy::OneForAll),
     },
     Fault {
