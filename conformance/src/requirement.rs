@@ -88,7 +88,7 @@ pub struct SpecError {
 
 /// The chapters, in reading order.
 pub const CHAPTERS: &[&str] =
-    &["framing", "handshake", "membership", "process", "registry", "room", "supervisor", "term"];
+    &["framing", "handshake", "membership", "process", "registry", "room", "supervisor", "term", "resilience"];
 
 impl Spec {
     /// Reads all chapters and the waivers of the folder `spec/`.
