@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::requirement::{Level, Spec};
 use crate::scenario::load::Loaded;
 use crate::schema::Schema;
@@ -24,8 +26,23 @@ pub struct Case {
     pub needs: Vec<String>,
     /// The case that shows the same thing accepted.
     pub twin: Option<String>,
+    /// Whether it belongs to the slow set.
+    pub slow: bool,
     /// What to run.
     pub kind: Kind,
+}
+
+/// Which cases a run takes of those that its filters select.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseSet {
+    /// Those that are not slow: two minutes for a good node.
+    #[default]
+    Quick,
+    /// Those whose scenario says `slow: true`: ten minutes.
+    Slow,
+    /// Both.
+    All,
 }
 
 /// What a case consists of.
@@ -60,6 +77,7 @@ impl Case {
                 requirements: scenario.requirements.clone(),
                 needs: crate::needs::of(schema, scenario, row.map(|row| &scenario.table[row])),
                 twin: scenario.twin.clone(),
+                slow: scenario.slow,
                 kind: Kind::Scenario(loaded.clone(), row),
             }
         };
@@ -83,6 +101,7 @@ impl Case {
             requirements: vector.requirements.clone(),
             needs: vec!["control".to_owned(), capability.to_owned()],
             twin: None,
+            slow: false,
             kind: Kind::Vector(Arc::new(vector.clone())),
         }
     }
@@ -91,6 +110,17 @@ impl Case {
     #[must_use]
     pub fn matches(&self, filter: &str) -> bool {
         self.id.contains(filter) || self.requirements.iter().any(|id| id == filter)
+    }
+
+    /// Whether a run of that set, with these filters, takes this case. One that is named in full is taken whatever the set.
+    #[must_use]
+    pub fn is_in(&self, set: CaseSet, filters: &[String]) -> bool {
+        let in_set = match set {
+            CaseSet::Quick => !self.slow,
+            CaseSet::Slow => self.slow,
+            CaseSet::All => true,
+        };
+        in_set || filters.iter().any(|filter| self.id == *filter || self.id.split('[').next() == Some(filter))
     }
 
     /// Whether it waits for timers: such cases are started first, so that the others fill their waiting.

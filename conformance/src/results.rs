@@ -28,6 +28,9 @@ pub struct Results {
     pub command: String,
     /// Filters that selected the cases; none means all of them, and only then is anything said about conformance as a whole.
     pub filters: Vec<String>,
+    /// How many cases the filters select besides and the run left out: those of the slow set, or all others.
+    #[serde(default)]
+    pub left_out: usize,
     /// What was judged.
     pub node: NodeFacts,
     /// Every requirement of the spec, judged or not.

@@ -22,6 +22,8 @@ pub struct Options {
     pub command: String,
     /// Filters that selected the cases, for the results.
     pub filters: Vec<String>,
+    /// How many cases the filters select besides, in the set that is not run, for the results.
+    pub left_out: usize,
 }
 
 /// Plays all cases; `observe` hears of each result as it comes, on the calling thread, and may end the run by returning `false`.
@@ -74,6 +76,7 @@ pub fn run(
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         command: options.command.clone(),
         filters: options.filters.clone(),
+        left_out: options.left_out,
         node: facts,
         requirements: environment
             .spec

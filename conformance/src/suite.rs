@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::case::Case;
+use crate::case::{Case, CaseSet};
 use crate::needs;
 use crate::requirement::{Level, Spec};
 use crate::scenario;
@@ -22,6 +22,15 @@ pub struct Suite {
     pub schema: Schema,
     /// All cases, by id.
     pub cases: Vec<Case>,
+}
+
+/// What a run takes.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// How many more the filters select, which are in the other set.
+    pub left_out: usize,
 }
 
 /// Everything that is wrong with a suite: one line each, with file and place.
@@ -73,11 +82,11 @@ impl Suite {
         if wrong.is_empty() { Ok(Self { root: root.to_owned(), spec, schema, cases }) } else { Err(SuiteError(wrong)) }
     }
 
-    /// The cases that at least one filter selects; all of them where there is none.
+    /// The cases of the set that at least one filter selects, or all of the set where there is none; and how many the filters select besides.
     ///
     /// # Errors
-    /// Returns the first filter that selects nothing, with what it was perhaps meant to be.
-    pub fn select(&self, filters: &[String]) -> Result<Vec<Case>, String> {
+    /// Returns the first filter that selects nothing, with what it was perhaps meant to be; or that nothing selected is in the set.
+    pub fn select(&self, filters: &[String], set: CaseSet) -> Result<Selection, String> {
         if let Some(filter) = filters.iter().find(|filter| !self.cases.iter().any(|case| case.matches(filter))) {
             let best = self
                 .cases
@@ -88,7 +97,12 @@ impl Suite {
             return Err(format!("no case matches `{filter}`{hint} (`--list` shows them all)"));
         }
         let wanted = |case: &&Case| filters.is_empty() || filters.iter().any(|filter| case.matches(filter));
-        Ok(self.cases.iter().filter(wanted).cloned().collect())
+        let (cases, others): (Vec<&Case>, Vec<&Case>) =
+            self.cases.iter().filter(wanted).partition(|case| case.is_in(set, filters));
+        if cases.is_empty() && !others.is_empty() {
+            return Err(format!("all {} cases that match are in the other set: add `--set all`", others.len()));
+        }
+        Ok(Selection { cases: cases.into_iter().cloned().collect(), left_out: others.len() })
     }
 
     /// Requirement ids with the ids of the cases that cite them, in the order of the spec.

@@ -1,6 +1,6 @@
 //! The suite as tests: one trial a case, so that `cargo test`, its filters, `--list`, `--test-threads` and nextest work as people expect.
 //!
-//! The node is the reference, or the one whose manifest `SNOW_NODE` names.
+//! Slow cases are ignored tests: `--ignored`, `--include-ignored`. The node is the reference, or the one whose manifest `SNOW_NODE` names.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,7 +34,10 @@ fn main() -> ExitCode {
         .map(|case| {
             let (suite, node) = (suite.clone(), node.clone());
             let kind = case.level.to_string();
-            Trial::test(case.id.clone(), move || trial(node.get_or_init(|| ready(&suite)), &case)).with_kind(kind)
+            let slow = case.slow;
+            Trial::test(case.id.clone(), move || trial(node.get_or_init(|| ready(&suite)), &case))
+                .with_kind(kind)
+                .with_ignored_flag(slow)
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -64,7 +67,7 @@ fn ready(suite: &Suite) -> Result<Ready, String> {
 
 fn trial(node: &Result<Ready, String>, case: &Case) -> Result<(), Failed> {
     let node = node.as_ref().map_err(Failed::from)?;
-    let options = Options { jobs: 1, repeat: 1, command: String::new(), filters: vec![case.id.clone()] };
+    let options = Options { jobs: 1, repeat: 1, command: String::new(), filters: vec![case.id.clone()], left_out: 0 };
     let results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
     results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts))
 }

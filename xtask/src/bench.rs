@@ -41,7 +41,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let manifest = setup::build(&options.manifest, &options.target_directory)?;
     let ready = setup::probe(&suite, manifest, &options)?;
     let jobs = arguments.jobs.unwrap_or_else(default_jobs);
-    let run_options = Options { jobs, repeat: 1, command: "cargo xtask bench".to_owned(), filters: Vec::new() };
+    let run_options =
+        Options { jobs, repeat: 1, command: "cargo xtask bench".to_owned(), filters: Vec::new(), left_out: 0 };
     let mut suite_ms = Vec::new();
     let mut case_ms: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for turn in 0..=arguments.runs {

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use conformance::case::Case;
+use conformance::case::{Case, CaseSet};
 use conformance::report;
 use conformance::results::{Outcome, Results};
 use conformance::run::{self, Options};
 use conformance::setup;
+use conformance::suite::Selection;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::workspace;
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
     /// The manifest of the node to judge [default: the reference node's].
     #[arg(long, value_name = "MANIFEST")]
     node: Option<PathBuf>,
+    /// Which cases: those that are quick (two minutes), those that are slow by their nature (ten), or all. A case that is named in full is run anyway.
+    #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
+    set: Set,
     /// List the selected cases and run none.
     #[arg(long)]
     list: bool,
@@ -53,6 +57,24 @@ pub(crate) struct Arguments {
     fault: Option<String>,
 }
 
+/// See [`CaseSet`].
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Set {
+    Quick,
+    Slow,
+    All,
+}
+
+impl From<Set> for CaseSet {
+    fn from(set: Set) -> Self {
+        match set {
+            Set::Quick => Self::Quick,
+            Set::Slow => Self::Slow,
+            Set::All => Self::All,
+        }
+    }
+}
+
 /// How many cases are run at once where nobody says: most of a case is waiting.
 pub(crate) fn default_jobs() -> usize {
     thread::available_parallelism().map_or(4, |cores| cores.get() * 4)
@@ -64,9 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(suite) => suite,
         Err(code) => return Ok(code),
     };
-    let cases = match suite.select(&arguments.filter) {
-        Ok(cases) if cases.is_empty() => bail!("the suite has no cases"),
-        Ok(cases) => cases,
+    let Selection { cases, left_out } = match suite.select(&arguments.filter, arguments.set.into()) {
+        Ok(Selection { cases, .. }) if cases.is_empty() => bail!("the suite has no cases"),
+        Ok(selection) => selection,
         Err(message) => bail!(message),
     };
     if arguments.list {
@@ -102,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(SETUP));
         }
     };
-    let results = play(arguments, &ready, &cases, repeat);
+    let results = play(arguments, &ready, &cases, left_out, repeat);
     print_failures(&results);
     println!("{}", report::summary(&results).trim_end());
     if let Some(count) = arguments.slowest {
@@ -125,7 +147,7 @@ fn list(cases: &[Case]) {
 /// After how many cases a line is printed where there is no terminal.
 const REPORTED: u64 = 250;
 
-fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: String) -> Results {
+fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: usize, repeat: String) -> Results {
     let total = cases.len() as u64 * u64::from(arguments.repeat);
     let bar = ProgressBar::with_draw_target(
         Some(total),
@@ -140,6 +162,7 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], repeat: Str
         repeat: arguments.repeat,
         command: [repeat].into_iter().chain(arguments.filter.iter().cloned()).collect::<Vec<_>>().join(" "),
         filters: arguments.filter.clone(),
+        left_out,
     };
     let mut failed = 0;
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {

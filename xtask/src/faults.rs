@@ -211,7 +211,7 @@ impl Planting<'_> {
         let selects = |case: &&Case| self.all_cases || cites(&case.requirements);
         let cases: Vec<Case> = self.suite.cases.iter().filter(selects).cloned().collect();
         let filters = vec![fault.requirement.clone()];
-        let run_options = Options { jobs: JOBS, repeat: 1, command: options.repeat.clone(), filters };
+        let run_options = Options { jobs: JOBS, repeat: 1, command: options.repeat.clone(), filters, left_out: 0 };
         let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
             // One case that catches it is enough, where nobody asked for the whole picture.
             self.all_cases || !matches!(result.outcome, Outcome::Fail { .. })

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use conformance::case::CaseSet;
 use conformance::requirement::Level;
 use conformance::results::Outcome;
 use conformance::run::{self, Options};
@@ -37,8 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(suite) => suite,
         Err(code) => return Ok(code),
     };
-    let cases = match suite.select(&arguments.filter) {
-        Ok(cases) => cases,
+    let cases = match suite.select(&arguments.filter, CaseSet::All) {
+        Ok(selection) => selection.cases,
         Err(message) => bail!(message),
     };
     let folder = workspace::root()?.join("conformance/nodes/trivial");
@@ -59,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             repeat: 1,
             command: options.repeat.clone(),
             filters: arguments.filter.clone(),
+            left_out: 0,
         };
         let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |_| true);
         let wrong: Vec<&str> = results

@@ -73,7 +73,7 @@ fn judged(node: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let ready = setup::probe(&suite, manifest, &options)?;
     let cases: Vec<Case> = suite.cases.iter().filter(|case| matches!(case.kind, Kind::Vector(_))).cloned().collect();
     let filters = vec!["vectors/".to_owned()];
-    let run_options = Options { jobs: 2, repeat: 1, command: options.repeat.clone(), filters };
+    let run_options = Options { jobs: 2, repeat: 1, command: options.repeat.clone(), filters, left_out: 0 };
     let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |_| true);
     let mut agreed = 0;
     for case in &results.cases {

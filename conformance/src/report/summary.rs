@@ -46,6 +46,9 @@ pub fn summary(results: &Results) -> String {
         let _ = writeln!(text, "\nskipped for want of {missing}");
     }
     let _ = writeln!(text, "\n{}", requirements(results));
+    if results.left_out > 0 {
+        let _ = writeln!(text, "{} cases of the other set were not run (`--set all` runs them, too)", results.left_out);
+    }
     let _ = writeln!(text, "{}", quote(results));
     text
 }
@@ -101,6 +104,7 @@ fn quote(results: &Results) -> String {
     let judged = musts.pass + musts.fail;
     let verb = match results.conclusion() {
         Conclusion::Conforms if !results.filters.is_empty() => "passes what was selected of",
+        Conclusion::Conforms if results.left_out > 0 => "conforms, as far as the cases that were run tell, to",
         Conclusion::Conforms if musts.skipped > 0 => "conforms, as far as it could be judged, to",
         Conclusion::Conforms => "conforms to",
         Conclusion::DoesNotConform => "does not conform to",

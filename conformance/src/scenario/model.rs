@@ -29,6 +29,9 @@ pub struct Scenario {
     /// Milliseconds that the whole case may take, start of its nodes included; 20,000 unless said otherwise.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
+    /// `true`: it takes long by its nature (many connections, many bytes, long timers), and runs in the slow set alone.
+    #[serde(default)]
+    pub slow: bool,
     /// Timers that every node of the case is started with; those not given are the protocol's defaults.
     #[serde(default)]
     pub timers: Timers,
