@@ -1,6 +1,5 @@
 //! `cargo xtask conformance`: judge one node.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use conformance::case::{Case, CaseSet};
-use conformance::report;
+use conformance::report::{self, Detail};
 use conformance::results::{Outcome, Results};
 use conformance::run::{self, Options};
 use conformance::setup;
@@ -49,6 +48,9 @@ pub(crate) struct Arguments {
     /// Run every case so many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
+    /// Show each failure in full, and not one of each kind.
+    #[arg(long)]
+    each_failure: bool,
     /// Name the slowest cases at the end.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
     slowest: Option<usize>,
@@ -125,7 +127,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let results = play(arguments, &ready, &cases, left_out, repeat);
-    print_failures(&results);
+    let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
+    print!("{}", report::failures(&results, detail));
     println!("{}", report::summary(&results).trim_end());
     if let Some(count) = arguments.slowest {
         slowest(&results, count);
@@ -180,28 +183,6 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: u
     });
     bar.finish_and_clear();
     results
-}
-
-/// How many failures of one case are shown in full; a repeated run may have many.
-const SHOWN: usize = 2;
-
-fn print_failures(results: &Results) {
-    let mut shown: HashMap<&str, usize> = HashMap::new();
-    for case in &results.cases {
-        let text = match &case.outcome {
-            Outcome::Fail { failure } => report::failure(results, case, failure),
-            Outcome::Error { problem } => report::problem(case, problem),
-            Outcome::Pass | Outcome::Skipped { .. } => continue,
-        };
-        let count = shown.entry(&case.id).or_default();
-        *count += 1;
-        if *count <= SHOWN {
-            println!("{text}");
-        }
-    }
-    for (id, count) in shown.iter().filter(|(_, count)| **count > SHOWN) {
-        println!("{id}: {} more like these\n", count - SHOWN);
-    }
 }
 
 fn slowest(results: &Results, count: usize) {

@@ -1,9 +1,11 @@
-//! Reports: results, rendered. In reading order: one failure for a person, the summary of a run, JUnit for CI.
+//! Reports: results, rendered. In reading order: one failure for a person, all of them, the summary of a run, JUnit for CI.
 
 mod failure;
+mod failures;
 mod junit;
 mod summary;
 
 pub use failure::{failure, problem};
+pub use failures::{Detail, failures};
 pub use junit::junit;
 pub use summary::summary;
