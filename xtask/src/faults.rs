@@ -208,18 +208,29 @@ impl Planting<'_> {
         let ready = setup::probe(self.suite, self.manifest.clone(), &options)
             .with_context(|| format!("the node with the fault {} cannot be judged", fault.id))?;
         let cites = |requirements: &[String]| requirements.contains(&fault.requirement);
-        let selects = |case: &&Case| self.all_cases || cites(&case.requirements);
-        let cases: Vec<Case> = self.suite.cases.iter().filter(selects).cloned().collect();
-        let filters = vec![fault.requirement.clone()];
-        let run_options = Options { jobs: JOBS, repeat: 1, command: options.repeat.clone(), filters, left_out: 0 };
-        let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
-            // One case that catches it is enough, where nobody asked for the whole picture.
-            self.all_cases || !matches!(result.outcome, Outcome::Fail { .. })
-        });
+        let selected: Vec<&Case> =
+            self.suite.cases.iter().filter(|case| self.all_cases || cites(&case.requirements)).collect();
+        // Slow cases are asked only where no quick one has caught it.
+        let (slow, quick): (Vec<&Case>, Vec<&Case>) =
+            selected.into_iter().partition(|case| case.slow && !self.all_cases);
         let failed = |case: &&CaseResult| matches!(case.outcome, Outcome::Fail { .. });
+        let mut played: Vec<CaseResult> = Vec::new();
+        for cases in [quick, slow] {
+            if !self.all_cases && played.iter().any(|case| failed(&case)) {
+                break;
+            }
+            let cases: Vec<Case> = cases.into_iter().cloned().collect();
+            let filters = vec![fault.requirement.clone()];
+            let run_options = Options { jobs: JOBS, repeat: 1, command: options.repeat.clone(), filters, left_out: 0 };
+            let results = run::run(&ready.environment, ready.facts.clone(), &cases, &run_options, |result| {
+                // One case that catches it is enough, where nobody asked for the whole picture.
+                self.all_cases || !matches!(result.outcome, Outcome::Fail { .. })
+            });
+            played.extend(results.cases);
+        }
         let (by, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
-            results.cases.iter().filter(failed).partition(|case| cites(&case.requirements));
+            played.iter().filter(failed).partition(|case| cites(&case.requirements));
         let by: BTreeSet<String> = by.into_iter().map(|case| case.id.clone()).collect();
-        Ok(Caught { by: by.into_iter().collect(), others: others.len(), run: cases.len() })
+        Ok(Caught { by: by.into_iter().collect(), others: others.len(), run: played.len() })
     }
 }
