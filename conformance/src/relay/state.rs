@@ -243,8 +243,12 @@ impl State {
 
     /// Cuts these directions of all connections of a link.
     pub(super) fn cut_all(&mut self, link: &Link, from: &From, how: CutHow) -> Closes {
-        let numbers: Vec<usize> =
-            self.wires.iter().filter(|wire| wire.ends.is_some() && link.covers(&wire.parties)).map(|w| w.number).collect();
+        let numbers: Vec<usize> = self
+            .wires
+            .iter()
+            .filter(|wire| wire.ends.is_some() && link.covers(&wire.parties))
+            .map(|w| w.number)
+            .collect();
         numbers.into_iter().flat_map(|number| self.cut(number, from, how)).collect()
     }
 
