@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{ControlClient, NodeProcess, PendingCall};
-use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
+use crate::peer::{Connection, Flood, Listener, ListenerOptions, ReservedPort};
 use crate::scenario::expression::walk;
 use crate::scenario::step::Opening;
 use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
@@ -16,6 +16,7 @@ use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
 use super::environment::Environment;
+use super::measuring::Measured;
 use super::running::Running;
 use super::stop::{StepResult, Stop};
 
@@ -40,6 +41,9 @@ pub(crate) struct Context<'a> {
     pub(super) pending: IndexMap<String, (String, String, PendingCall)>,
     pub(super) variables: IndexMap<String, Value>,
     pub(super) clocks: IndexMap<String, Instant>,
+    pub(super) floods: IndexMap<String, Flood>,
+    /// Notes of `memory` steps, by node and name.
+    pub(super) measured: IndexMap<(String, String), Measured>,
     pub(super) step_start: Instant,
     /// The requirement cited by the innermost step that failed.
     pub(super) inner_cite: Option<String>,
@@ -155,6 +159,8 @@ impl<'a> Context<'a> {
             pending: IndexMap::new(),
             variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
             clocks: IndexMap::new(),
+            floods: IndexMap::new(),
+            measured: IndexMap::new(),
             step_start: start,
             inner_cite: None,
         };
@@ -187,7 +193,8 @@ impl<'a> Context<'a> {
         let ip = loopback(&host)?;
         let failed = |error| Stop::Harness(format!("a port of {host} could not be taken: {error}"));
         let port = if spec.listens.unwrap_or(true) {
-            Port::Listening(Listener::bind_with(ip, ListenerOptions::default()).map_err(failed)?)
+            let options = ListenerOptions { hangs_up: spec.hangs_up, ..ListenerOptions::default() };
+            Port::Listening(Listener::bind_with(ip, options).map_err(failed)?)
         } else {
             Port::Refusing(ReservedPort::bind(ip).map_err(failed)?)
         };

@@ -161,6 +161,10 @@ impl Context<'_> {
             Verb::RefuseDials(peer) => self.refuse_dials(peer),
             Verb::ExpectDials(step) => self.expect_dials(step),
             Verb::NoDial(peers) => self.no_dial(peers),
+            Verb::DialRate(step) => self.dial_rate(step),
+            Verb::Flood(step) => self.flood(step),
+            Verb::EndFlood(name) => self.end_flood(name),
+            Verb::FloodEnded(name) => self.flood_ended(name),
             Verb::Call(step) => self.call(step),
             Verb::StartCall(step) => self.start_call(step),
             Verb::Await(step) => self.await_answer(step),
@@ -183,6 +187,7 @@ impl Context<'_> {
             }
             Verb::Elapsed(step) => self.elapsed(step),
             Verb::Memory(step) => self.memory(step),
+            Verb::Descriptors(step) => self.descriptors(step),
         };
         // The innermost step that cites a requirement knows best.
         if matches!(result, Err(Stop::Broken(_))) && self.inner_cite.is_none() {
