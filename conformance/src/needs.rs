@@ -18,6 +18,9 @@ pub(crate) const CONTROL: &str = "control";
 /// What `initialize` and manifests may claim.
 pub(crate) const CAPABILITIES: &[&str] = &["registry", "process", "supervisor", "rooms", "codec", "term"];
 
+/// What the system has to tell of processes: their memory and open files. The machine has it or not, whatever the node.
+pub(crate) const MEASURING: &str = "measuring";
+
 /// The capability, and the family of messages, that needs no adapter.
 const PROCESS: &str = "process";
 
@@ -32,7 +35,7 @@ pub(crate) fn of(schema: &Schema, scenario: &Scenario, row: Option<&Row>) -> Vec
         found.insert(PROCESS.to_owned());
     }
     found.extend(scenario.needs.iter().cloned());
-    let needs_adapter = found.iter().any(|need| need != PROCESS);
+    let needs_adapter = found.iter().any(|need| need != PROCESS && need != MEASURING);
     if needs_adapter || scenario.nodes.values().any(|node| node.start == StartWhen::ProcessOnly) {
         found.insert(CONTROL.to_owned());
     }
@@ -81,6 +84,7 @@ impl Needs<'_> {
             Verb::Await(_) => self.need(CONTROL),
             Verb::MakeDial(dial) if dial.call.is_some() => self.need(CONTROL),
             Verb::Member(_) => self.need("rooms"),
+            Verb::Memory(_) | Verb::Descriptors(_) => self.need(MEASURING),
             Verb::Send(send) => self.sends(send, scope),
             Verb::Expect(Expect { message, unordered, .. }) => {
                 let several = unordered.iter().map(|frame| &frame.message);
@@ -202,6 +206,8 @@ mod tests {
             ("start_call: {id: a, method: supervisor.start, params: {}}", "control process supervisor"),
             ("eventually: {method: term.decode, params: {}}", "control term"),
             ("member: {name: m, room: r}", "control rooms"),
+            ("memory: {note: before}", "measuring"),
+            ("descriptors: {note: before}", "measuring"),
         ] {
             assert_eq!(needs("", step), wanted, "{step}");
         }

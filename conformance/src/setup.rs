@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
+use crate::needs::MEASURING;
 use crate::results::NodeFacts;
 use crate::runner::{CodecPool, Environment};
 use crate::suite::Suite;
@@ -87,6 +90,7 @@ pub fn build(manifest: &Path, target_directory: &Path) -> Result<Manifest, Setup
 /// # Errors
 /// Returns what it did instead.
 pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
+    raise_open_files();
     let name = manifest.name.clone();
     let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
     let run = match (&options.fault, &manifest.faults) {
@@ -117,18 +121,35 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
             )));
         }
     }
+    let mut capabilities = facts.capabilities.clone();
+    if measures() {
+        capabilities.push(MEASURING.to_owned());
+    }
     let environment = Environment {
         spec: suite.spec.clone(),
         schema: suite.schema.clone(),
         manifest,
         run,
         codecs: CodecPool::default(),
-        capabilities: facts.capabilities.clone(),
+        capabilities,
         root: suite.root.clone(),
         repeat: options.repeat.clone(),
         patience: options.patience,
     };
     Ok(Ready { environment, facts })
+}
+
+/// Whether the system tells of processes what cases may measure.
+fn measures() -> bool {
+    cfg!(target_os = "linux") && Path::new("/proc/self/fd").is_dir()
+}
+
+/// Takes as many file descriptors as the system lets this process have, and the nodes that it starts: cases open thousands
+/// of connections. Where it lets none, such cases say so.
+fn raise_open_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 fn introduce(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), String> {

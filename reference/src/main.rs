@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use reference::{
     by_hand::{self, Options},
     control,
@@ -98,6 +99,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    raise_open_files();
     // One thread serves all sockets: a node is bound by its peers, not by its processor, and needs no locks this way.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = match (cli.name, cli.cookie_file) {
@@ -119,4 +121,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     // Name lookups may still be under way on threads of their own; nobody waits for them.
     runtime.shutdown_background();
     result
+}
+
+/// Takes as many file descriptors as the system lets it have: the usual soft limit of 1,024 is less than 1,000 stalled
+/// connections and what a node needs besides (RES-4).
+fn raise_open_files() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(why) = raised {
+        tracing::warn!("the limit of open files stays as it is: {why}");
+    }
 }

@@ -68,7 +68,23 @@ impl Group {
 
     /// Resident memory of all members in bytes. `None` where the system does not tell.
     pub(crate) fn resident_memory(self) -> Option<u64> {
-        let sizes: Vec<u64> = self.members().iter().filter_map(|member| resident_memory(member.id)).collect();
+        self.sum_of_memory("VmRSS:")
+    }
+
+    /// The sum of the most that each member has had resident, in bytes. `None` where the system does not tell.
+    pub(crate) fn peak_memory(self) -> Option<u64> {
+        self.sum_of_memory("VmHWM:")
+    }
+
+    /// Has the system begin anew with what [`Group::peak_memory`] tells; whether it did, for every member.
+    pub(crate) fn reset_peak_memory(self) -> bool {
+        // See proc(5): 5 resets the peak and nothing else.
+        let reset = |member: &Member| fs::write(format!("/proc/{}/clear_refs", member.id), "5").is_ok();
+        self.members().iter().all(reset)
+    }
+
+    fn sum_of_memory(self, line: &str) -> Option<u64> {
+        let sizes: Vec<u64> = self.members().iter().filter_map(|member| memory(member.id, line)).collect();
         (!sizes.is_empty()).then(|| sizes.iter().sum())
     }
 
@@ -80,9 +96,10 @@ impl Group {
     }
 }
 
-fn resident_memory(id: u32) -> Option<u64> {
+/// One figure out of what the system tells of a process's memory, in bytes.
+fn memory(id: u32, figure: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -247,6 +247,18 @@ impl NodeProcess {
         self.inner.group.resident_memory()
     }
 
+    /// The most resident memory that the whole group has had, in bytes, since [`NodeProcess::reset_peak_memory`]. An upper
+    /// bound where it has several processes. `None` where the system does not tell.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.inner.group.peak_memory()
+    }
+
+    /// Begins [`NodeProcess::peak_memory`] anew at what is resident now. `false`: the system cannot, and what it tells of the
+    /// peak may be older.
+    pub fn reset_peak_memory(&self) -> bool {
+        self.inner.group.reset_peak_memory()
+    }
+
     /// Open file descriptors of the whole group. `None` where the system does not tell.
     pub fn open_files(&self) -> Option<usize> {
         self.inner.group.open_files()

@@ -25,6 +25,8 @@ pub struct ListenerOptions {
     /// The kernel's receive buffer of each accepted connection, in bytes; small ones make a peer that does not read
     /// felt sooner. The kernel has a minimum of its own.
     pub receive_buffer: Option<usize>,
+    /// Each connection is closed as soon as it has been accepted and counted.
+    pub hangs_up: bool,
 }
 
 /// How an accepted connection does TLS.
@@ -41,6 +43,7 @@ pub struct ServerOptions {
 pub struct Listener {
     address: SocketAddr,
     arrivals: Arc<Watched<Arrivals>>,
+    hangs_up: bool,
 }
 
 #[derive(Debug, Default)]
@@ -98,8 +101,8 @@ impl Listener {
         let seen = arrivals.clone();
         thread::Builder::new()
             .name(format!("accept {}", address.port()))
-            .spawn(move || accept_until_closed(listener, &seen))?;
-        Ok(Self { address, arrivals })
+            .spawn(move || accept_until_closed(listener, &seen, options.hangs_up))?;
+        Ok(Self { address, arrivals, hangs_up: options.hangs_up })
     }
 
     /// Where it listens. A peer's name carries this port.
@@ -117,9 +120,9 @@ impl Listener {
             .unwrap_or(Err(AcceptError::TimedOut(self.address)))
     }
 
-    /// How many connections wait to be taken by [`Listener::accept`].
+    /// How many connections wait to be taken by [`Listener::accept`]; where it hangs up, how many have come in all.
     pub fn pending(&self) -> usize {
-        self.arrivals.look().queue.len()
+        if self.hangs_up { self.total() } else { self.arrivals.look().queue.len() }
     }
 
     /// How many connections have come in all, taken or not.
@@ -145,7 +148,7 @@ impl Drop for Listener {
     }
 }
 
-fn accept_until_closed(listener: TcpListener, arrivals: &Watched<Arrivals>) {
+fn accept_until_closed(listener: TcpListener, arrivals: &Watched<Arrivals>, hangs_up: bool) {
     loop {
         let accepted = listener.accept();
         let at = Instant::now();
@@ -153,7 +156,9 @@ fn accept_until_closed(listener: TcpListener, arrivals: &Watched<Arrivals>) {
             _ if arrivals.closed => false,
             Ok((stream, _)) => {
                 arrivals.total += 1;
-                arrivals.queue.push_back(Incoming { stream, at });
+                if !hangs_up {
+                    arrivals.queue.push_back(Incoming { stream, at });
+                }
                 true
             }
             // A connection that was gone before it could be accepted is none.

@@ -1,4 +1,4 @@
-//! Steps that compute, compare, repeat and measure; they touch neither wire nor node.
+//! Steps that compute, compare, repeat and take the time; they touch neither wire nor node.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::results::Cause;
 use crate::scenario::matcher::{Captures, MatchError};
-use crate::scenario::step::{Check, Elapsed, For, Memory};
+use crate::scenario::step::{Check, Elapsed, For};
 use crate::scenario::{Expression, Matcher};
 
 use super::context::Context;
@@ -113,30 +113,5 @@ impl Context<'_> {
     /// The time of a `clock` step.
     pub(super) fn since(&self, clock: &str) -> StepResult<Instant> {
         self.clocks.get(clock).copied().ok_or_else(|| Stop::Harness(format!("there is no clock `{clock}`")))
-    }
-
-    /// Notes or judges a node's resident memory; where the platform cannot tell it, nothing is judged.
-    pub(super) fn memory(&mut self, step: &Memory) -> StepResult {
-        let key = self.node_key(step.node.as_deref())?;
-        let Some(bytes) = self.node(&key)?.process()?.resident_memory() else {
-            return Ok(());
-        };
-        if let Some(name) = &step.note {
-            self.variables.insert(name.clone(), bytes.into());
-        }
-        let (Some(since), Some(limit)) = (&step.since, step.at_most_mib) else {
-            return Ok(());
-        };
-        let Some(before) = self.variables.get(since).and_then(Value::as_u64) else {
-            return Ok(());
-        };
-        let grown = bytes.saturating_sub(before) >> 20;
-        if grown > limit {
-            return Err(Stop::broken(Cause::WrongAnswer, format!("the memory of `{key}` has grown beyond its bound"))
-                .expected(format!("at most {limit} MiB more than before"))
-                .actual(format!("{grown} MiB more"))
-                .into());
-        }
-        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{ControlClient, NodeProcess, PendingCall, fixed_port};
-use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
+use crate::peer::{Connection, Flood, Listener, ListenerOptions, ReservedPort};
 use crate::relay::Relays;
 use crate::scenario::expression::walk;
 use crate::scenario::step::Opening;
@@ -17,6 +17,7 @@ use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
 use super::environment::Environment;
+use super::measuring::Measured;
 use super::running::Running;
 use super::stop::{StepResult, Stop};
 
@@ -41,6 +42,9 @@ pub(crate) struct Context<'a> {
     pub(super) pending: IndexMap<String, (String, String, PendingCall)>,
     pub(super) variables: IndexMap<String, Value>,
     pub(super) clocks: IndexMap<String, Instant>,
+    pub(super) floods: IndexMap<String, Flood>,
+    /// Notes of `memory` steps, by node and name.
+    pub(super) measured: IndexMap<(String, String), Measured>,
     pub(super) step_start: Instant,
     /// Dropped last: nodes and peers are gone by then, and nothing can hold up the relays' threads.
     pub(super) relays: Relays,
@@ -163,6 +167,8 @@ impl<'a> Context<'a> {
             pending: IndexMap::new(),
             variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
             clocks: IndexMap::new(),
+            floods: IndexMap::new(),
+            measured: IndexMap::new(),
             step_start: start,
             relays: Relays::new(environment.schema.clone()),
             inner_cite: None,
@@ -210,7 +216,8 @@ impl<'a> Context<'a> {
         let ip = loopback(&host)?;
         let failed = |error| no_port(&host, &error);
         let port = if spec.listens.unwrap_or(true) {
-            Port::Listening(Listener::bind_with(ip, ListenerOptions::default()).map_err(failed)?)
+            let options = ListenerOptions { hangs_up: spec.hangs_up, ..ListenerOptions::default() };
+            Port::Listening(Listener::bind_with(ip, options).map_err(failed)?)
         } else {
             Port::Refusing(ReservedPort::bind(ip).map_err(failed)?)
         };

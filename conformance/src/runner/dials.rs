@@ -56,7 +56,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn dials(&self, peers: &Peers) -> StepResult<usize> {
+    pub(super) fn dials(&self, peers: &Peers) -> StepResult<usize> {
         let mut count = 0;
         for peer in peers.names() {
             let peer = self.name(peer)?;

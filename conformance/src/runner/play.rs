@@ -174,6 +174,10 @@ impl Context<'_> {
             Verb::Corrupt(step) => self.corrupt_link(step),
             Verb::Passed(step) => self.passed(step),
             Verb::SessionsOver(step) => self.sessions_over(step),
+            Verb::DialRate(step) => self.dial_rate(step),
+            Verb::Flood(step) => self.flood(step),
+            Verb::EndFlood(name) => self.end_flood(name),
+            Verb::FloodEnded(name) => self.flood_ended(name),
             Verb::Call(step) => self.call(step),
             Verb::StartCall(step) => self.start_call(step),
             Verb::Await(step) => self.await_answer(step),
@@ -196,6 +200,7 @@ impl Context<'_> {
             }
             Verb::Elapsed(step) => self.elapsed(step),
             Verb::Memory(step) => self.memory(step),
+            Verb::Descriptors(step) => self.descriptors(step),
         };
         // The innermost step that cites a requirement knows best.
         if matches!(result, Err(Stop::Broken(_))) && self.inner_cite.is_none() {

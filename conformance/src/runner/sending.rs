@@ -1,5 +1,6 @@
 //! Steps that send: messages, wrong messages, bytes that are none.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -25,13 +26,7 @@ impl Context<'_> {
             None => 1,
         };
         let frames = step.frames();
-        let mut bytes = Vec::new();
-        for index in 0..times {
-            let scope = Binding { name: "index", value: index.into(), outer: self };
-            for spec in &frames {
-                bytes.extend(encode_frame(self.schema(), phase, spec, &scope)?);
-            }
-        }
+        let bytes = self.repeated(phase, &frames, times)?;
         let pieces = match &step.pieces {
             None => vec![(bytes, Duration::ZERO)],
             Some(pieces) => cut(&bytes, pieces, self)?,
@@ -48,6 +43,32 @@ impl Context<'_> {
             connection.send_pieces(pieces);
         }
         Ok(())
+    }
+
+    /// The bytes of the frames, so many times over.
+    fn repeated(&self, phase: Phase, frames: &[FrameSpec], times: u64) -> StepResult<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let (mut is_counted, mut first) = (false, 0..0);
+        for index in 0..times {
+            let binding = Binding { name: "index", value: index.into(), outer: self };
+            let scope = Watching { name: "index", scope: &binding, is_asked: Cell::new(false) };
+            let start = bytes.len();
+            for spec in frames {
+                bytes.extend(encode_frame(self.schema(), phase, spec, &scope)?);
+            }
+            is_counted |= scope.is_asked.get();
+            match index {
+                0 => first = start..bytes.len(),
+                // Nothing but the number and chance tells one time from another: the rest are copies.
+                1 if !is_counted && bytes[first.clone()] == bytes[start..] => {
+                    let once = bytes[first.clone()].to_vec();
+                    (2..times).for_each(|_| bytes.extend_from_slice(&once));
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(bytes)
     }
 
     /// Whether this is an ACK that a node has to accept.
@@ -68,6 +89,26 @@ impl Context<'_> {
         session.phase = Phase::Session;
         session.connection.set_phase(peer::Phase::Session);
         Ok(())
+    }
+}
+
+/// A scope that notices whether a name is looked up in it.
+struct Watching<'a> {
+    name: &'a str,
+    scope: &'a dyn Scope,
+    is_asked: Cell<bool>,
+}
+
+impl Scope for Watching<'_> {
+    fn lookup(&self, path: &str) -> Option<Value> {
+        if path.starts_with(self.name) {
+            self.is_asked.set(true);
+        }
+        self.scope.lookup(path)
+    }
+
+    fn schema(&self) -> Option<&Schema> {
+        self.scope.schema()
     }
 }
 

@@ -134,6 +134,9 @@ pub struct PeerSpec {
     /// `false`: its port refuses connections for as long as the case runs.
     #[serde(default)]
     pub listens: Option<bool>,
+    /// `true`: each connection to its port is accepted, counted for `expect_dials` and `dial_rate`, and closed at once.
+    #[serde(default)]
+    pub hangs_up: bool,
 }
 
 /// Times that a node is started with, in milliseconds.

@@ -64,6 +64,11 @@ pub(crate) trait Filter {
     /// The parameters are those that [`Filter::request`] has left.
     fn answer(&mut self, _method: &str, _params: &Value, _answer: &mut Value) {}
 
+    /// How many bytes may wait for a new connection's peer.
+    fn peer_patience(&mut self, bytes: usize) -> usize {
+        bytes
+    }
+
     /// How many messages may wait for a new member.
     fn member_patience(&mut self, messages: usize) -> usize {
         messages

@@ -18,6 +18,7 @@ mod handshake;
 mod membership;
 mod process;
 mod registry;
+mod resilience;
 mod room;
 mod supervisor;
 mod term;

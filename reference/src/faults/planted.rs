@@ -82,6 +82,10 @@ impl Planted {
         self.filters().iter_mut().for_each(|filter| filter.answer(method, params, answer));
     }
 
+    pub(crate) fn peer_patience(&self, bytes: usize) -> usize {
+        self.filters().iter_mut().fold(bytes, |bytes, filter| filter.peer_patience(bytes))
+    }
+
     pub(crate) fn member_patience(&self, messages: usize) -> usize {
         self.filters().iter_mut().fold(messages, |messages, filter| filter.member_patience(messages))
     }

@@ -37,6 +37,7 @@ single! {
     on_frame_out: OnFrameOut = frame_out(context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload>;
     on_request: OnRequest = request(method: &str, params: &mut Value);
     on_answer: OnAnswer = answer(method: &str, params: &Value, answer: &mut Value);
+    on_peer_patience: OnPeerPatience = peer_patience(bytes: usize) -> usize;
     on_member_patience: OnMemberPatience = member_patience(messages: usize) -> usize;
     on_undelivered: OnUndelivered = undelivered(context: &mut Context<'_>, member: MemberId) -> Option<MemberId>;
 }

@@ -13,7 +13,7 @@ use super::{
     link::{Closing, Drain, Link},
     listener,
     members::{self, Member},
-    outbox::Outbox,
+    outbox::{self, Outbox},
     random::SecureEntropy,
     start::{self, Bound, StartOptions, Started},
     tls::{Tls, Transport},
@@ -226,7 +226,7 @@ impl Driver {
     }
 
     pub(super) fn open(&mut self, conn: ConnId) -> Link {
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(Outbox::new(self.planted.peer_patience(outbox::PATIENCE)));
         let (closing, watched) = watch::channel(Closing::No);
         let connection = Connection { frames: FrameReader::new(), outbox: outbox.clone(), closing, drains: None };
         self.connections.insert(conn, connection);

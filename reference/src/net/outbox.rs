@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Bytes that may wait before a peer that does not read is cut off (MEM-38).
-const PATIENCE: usize = 32 * 1_024 * 1_024;
+pub(super) const PATIENCE: usize = 32 * 1_024 * 1_024;
 
 /// Frames up to this many bytes are copied together, so that a flood of small ones costs its bytes and no more.
 const SMALL: usize = 4_096;
@@ -35,13 +35,15 @@ pub(crate) enum Piece {
     Sync(SyncStream),
 }
 
-/// More than [`PATIENCE`] waits already.
+/// More than the outbox has patience for waits already.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
 /// A queue with one writer and one reader. The lock is held for no longer than a push or a pop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
+    /// Bytes that may wait.
+    patience: usize,
     queue: Mutex<Queue>,
     pushed: Notify,
 }
@@ -53,13 +55,18 @@ struct Queue {
 }
 
 impl Outbox {
+    /// An empty one in which `patience` bytes may wait, and the frame that goes beyond.
+    pub(crate) fn new(patience: usize) -> Self {
+        Self { patience, queue: Mutex::default(), pushed: Notify::new() }
+    }
+
     /// Queues one frame.
     ///
     /// # Errors
     /// [`Overflow`]; nothing was queued.
     pub(crate) fn push(&self, payload: Payload) -> Result<(), Overflow> {
         let mut queue = self.lock();
-        if queue.waiting > PATIENCE {
+        if queue.waiting > self.patience {
             return Err(Overflow);
         }
         queue.waiting += HEADER + payload.len();
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn small_frames_share_a_piece_and_order_is_kept() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(PATIENCE);
         for payload in [&b"a"[..], b"bc", &[7; 5_000], b"d"] {
             outbox.push(payload.into()).unwrap();
         }
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn patience_is_at_least_32_mib_and_at_most_one_frame_more() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(PATIENCE);
         let payload: Payload = vec![0; 1_024 * 1_024].into();
         let mut queued = 0;
         while outbox.push(payload.clone()).is_ok() {

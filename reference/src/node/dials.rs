@@ -1,6 +1,9 @@
 //! Dials: which are under way, which wait their turn, and who waits for a session with whom.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
 
 use super::input::{ConnId, Role, Token};
 use crate::wire::NodeName;
@@ -8,8 +11,15 @@ use crate::wire::NodeName;
 /// Most dials under way at once that peers' lists have caused (MEM-13).
 const MAX_LISTED: usize = 8;
 
-/// Most listed names that wait their turn; what is listed past them is skipped, so that lists cannot fill the memory.
-const MAX_QUEUED: usize = 65_536;
+/// Most listed names that wait their turn, at least 1,024; what is listed past them is skipped, so that lists cannot fill
+/// the memory: a name has up to 4,060 bytes.
+const MAX_QUEUED: usize = 4_096;
+
+/// Most dials that lists cause within [`WINDOW`] (RES-3).
+const MAX_IN_WINDOW: usize = 256;
+
+/// RES-3's 10 s, and a little more: a connection reaches its target some time after its dial has been asked for.
+const WINDOW: Duration = Duration::from_millis(10_500);
 
 /// Why a dial was started. Those that a caller asked for do not wait behind lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +40,8 @@ pub(crate) struct Dials {
     under_way: BTreeMap<NodeName, Dial>,
     listed: VecDeque<NodeName>,
     is_listed: BTreeSet<NodeName>,
+    /// When the last dials that lists have caused were started, the oldest first.
+    started: VecDeque<Instant>,
     waiting: BTreeMap<NodeName, Vec<Token>>,
     last_serial: u64,
 }
@@ -48,10 +60,10 @@ impl Dials {
         }
     }
 
-    /// The next queued name whose turn has come.
-    pub(crate) fn next_listed(&mut self) -> Option<NodeName> {
+    /// The next queued name whose turn has come at `now`.
+    pub(crate) fn next_listed(&mut self, now: Instant) -> Option<NodeName> {
         let busy = self.under_way.values().filter(|dial| dial.cause == Cause::List).count();
-        if busy >= MAX_LISTED {
+        if busy >= MAX_LISTED || self.listed_wait_until().is_some_and(|until| now < until) {
             return None;
         }
         // Names that were dropped or taken over by a caller are left behind in the queue.
@@ -63,8 +75,23 @@ impl Dials {
         None
     }
 
-    /// Notes a dial that starts now; gives it its connection.
-    pub(crate) fn start(&mut self, name: NodeName, cause: Cause) -> ConnId {
+    /// Until when listed names wait, whatever is under way; `None` when fewer than [`MAX_IN_WINDOW`] were ever dialled.
+    pub(crate) fn listed_wait_until(&self) -> Option<Instant> {
+        self.started.front().filter(|_| self.started.len() == MAX_IN_WINDOW).map(|oldest| *oldest + WINDOW)
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.is_listed.is_empty()
+    }
+
+    /// Notes a dial that starts at `now`; gives it its connection.
+    pub(crate) fn start(&mut self, name: NodeName, cause: Cause, now: Instant) -> ConnId {
+        if cause == Cause::List {
+            if self.started.len() == MAX_IN_WINDOW {
+                self.started.pop_front();
+            }
+            self.started.push_back(now);
+        }
         self.last_serial += 1;
         let conn = ConnId { role: Role::Dialled, serial: self.last_serial };
         self.is_listed.remove(&name);

@@ -138,7 +138,9 @@ impl Node {
 
     /// Closes a connection that is not authenticated, without a word.
     pub(super) fn refuse(&mut self, conn: ConnId, refusal: Refusal, turn: &mut Turn<'_>) {
-        self.outputs.push(Output::Close(conn, How::Flush));
+        // One that makes room gives its descriptor back now (RES-5).
+        let how = if refusal == Refusal::Crowded { How::AtOnce } else { How::Flush };
+        self.outputs.push(Output::Close(conn, how));
         self.event(Event::Refused(conn, refusal));
         self.forget_handshake(conn, &refusal.to_string(), turn);
     }

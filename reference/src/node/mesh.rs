@@ -44,19 +44,24 @@ impl Node {
         self.dial_listed(turn);
     }
 
-    /// Starts queued dials as far as there is room for them (MEM-13, MEM-22).
+    /// Starts queued dials as far as there is room for them (MEM-13, MEM-22, RES-3).
     pub(super) fn dial_listed(&mut self, turn: &mut Turn<'_>) {
-        while let Some(name) = self.dials.next_listed() {
+        while let Some(name) = self.dials.next_listed(turn.now) {
             if self.sessions.named(&name).is_none() {
                 self.dial(name, Cause::List, turn);
             }
+        }
+        if self.dials.has_queued()
+            && let Some(until) = self.dials.listed_wait_until().filter(|until| turn.now < *until)
+        {
+            self.timers.set(Timer::Listed, until);
         }
     }
 
     fn dial(&mut self, name: NodeName, cause: Cause, turn: &mut Turn<'_>) {
         let Some(timings) = self.timings() else { return };
         let (host, port) = name.address();
-        let conn = self.dials.start(name.clone(), cause);
+        let conn = self.dials.start(name.clone(), cause, turn.now);
         self.handshakes.insert(conn, Handshake::Connecting { target: name });
         self.timers.set(Timer::Handshake(conn), turn.now + timings.handshake_timeout);
         self.outputs.push(Output::Dial { conn, host, port });

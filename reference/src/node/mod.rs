@@ -74,7 +74,7 @@ use watchers::Watchers;
 use crate::wire::{Creation, Message, NodeName, Payload, message::Phase};
 
 /// Most accepted connections that are not authenticated yet; past it the oldest makes room. Handshakes that are not
-/// stalled take milliseconds, so only stalled ones are ever the oldest of so many (HS-30).
+/// stalled take milliseconds, so only stalled ones are ever the oldest of so many (HS-30, RES-4).
 const MAX_UNAUTHENTICATED: usize = 512;
 
 /// Reasons of more bytes than this are made into frames only when these are sent: the end of one process may be told to
@@ -194,6 +194,7 @@ impl Node {
                 Timer::Handshake(conn) => self.refuse(conn, Refusal::TimedOut, turn),
                 Timer::Ping(conn) => self.ping(conn, turn),
                 Timer::Pong(conn) => self.pong_missing(conn),
+                Timer::Listed => self.dial_listed(turn),
                 Timer::Grace(name) => self.grace_over(&name),
                 Timer::Supervisor(local) => self.supervisors.hear(local, Heard::Late),
             }

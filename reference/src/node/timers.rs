@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Ping(ConnId),
     /// The oldest unanswered PING's PONG.
     Pong(ConnId),
+    /// Listed names may be dialled again (RES-3).
+    Listed,
     /// The peer's own dial should have come by now.
     Grace(NodeName),
     /// The child that a supervisor stops should have ended by now.

@@ -1,4 +1,4 @@
-//! What steps say that repeat, compare and measure.
+//! What steps say that repeat, compare and take the time.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,22 +47,4 @@ pub struct Elapsed {
     /// Most milliseconds.
     #[serde(default)]
     pub at_most_ms: Option<Expression>,
-}
-
-/// See [`super::Verb::Memory`].
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Memory {
-    /// The node; the scenario's only one unless said otherwise.
-    #[serde(default)]
-    pub node: Option<String>,
-    /// Notes the resident memory under this name.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Judges the growth since this note.
-    #[serde(default)]
-    pub since: Option<String>,
-    /// Most MiB of growth.
-    #[serde(default)]
-    pub at_most_mib: Option<u64>,
 }

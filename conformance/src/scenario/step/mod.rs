@@ -12,16 +12,20 @@ use super::short::OrShort;
 
 mod calls;
 mod connections;
+mod floods;
 mod flow;
 mod frames;
 mod links;
+mod measuring;
 mod members;
 
 pub use calls::*;
 pub use connections::*;
+pub use floods::*;
 pub use flow::*;
 pub use frames::*;
 pub use links::*;
+pub use measuring::*;
 pub use members::*;
 
 /// One step: a verb, and the requirement that is blamed when it fails, if it is not the scenario's first.
@@ -111,6 +115,14 @@ verbs! {
     "expect_dials" => ExpectDials(ExpectDials),
     /// Fails when a node has dialled one of these peers since the last `accept`.
     "no_dial" => NoDial(Peers),
+    /// Fails when more TCP connections of nodes have come in than may in the time since a `clock`: so many for each span that has begun.
+    "dial_rate" => DialRate(DialRate),
+    /// Opens many connections to a node that go as far as a step of the handshake and stall there.
+    "flood" => Flood(Flood),
+    /// Closes all connections of a flood.
+    "end_flood" => EndFlood(String),
+    /// Awaits that the node has ended all connections of a flood.
+    "flood_ended" => FloodEnded(String),
 
     /// Holds a link: nothing more is passed on, from a point on or at once, until it is released. Nothing is lost.
     "hold" => Hold(Hold),
@@ -177,8 +189,10 @@ verbs! {
     "clock" => Clock(String),
     /// Judges the time since a `clock` step.
     "elapsed" => Elapsed(Elapsed),
-    /// Notes a node's resident memory under a name, or judges its growth since.
+    /// Notes a node's resident memory under a name, or judges the most by which it has been larger since.
     "memory" => Memory(Memory),
+    /// Notes how many files a node has open under a name, or awaits that there are hardly more than then.
+    "descriptors" => Descriptors(Descriptors),
 }
 
 impl JsonSchema for Step {

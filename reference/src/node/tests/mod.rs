@@ -10,6 +10,7 @@ mod membership;
 mod messages;
 mod monitors;
 mod registry;
+mod resilience;
 mod rooms;
 mod scene;
 mod spawning;
