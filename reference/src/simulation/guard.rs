@@ -31,7 +31,8 @@ pub(crate) fn allows(world: &World, schedule: &Schedule, operation: Operation) -
         Operation::Crash { .. } | Operation::Part { .. } | Operation::Unregister { .. } => is_whole(world, schedule),
         Operation::Kill { process, .. } => !has_names(world, process) || is_whole(world, schedule),
         Operation::Register { name, process } => {
-            !world.judge.names.contains_key(&name) && world.judge.processes.get(&process).is_some_and(|known| known.traps)
+            !world.judge.names.contains_key(&name)
+                && world.judge.processes.get(&process).is_some_and(|known| known.traps)
         }
         Operation::Break { .. } | Operation::Block { .. } | Operation::Reflect { .. } => false,
         _ => true,
@@ -44,10 +45,15 @@ pub(crate) fn is_whole(world: &World, schedule: &Schedule) -> bool {
     let is_joined = live.iter().all(|place| {
         world.host(*place).is_some_and(|host| {
             let held = host.node.holdings();
-            held.sessions == live.len() - 1 && held.handshakes == 0 && !has_broken(world, &[Severed::Crash, Severed::Network])
+            held.sessions == live.len() - 1
+                && held.handshakes == 0
+                && !has_broken(world, &[Severed::Crash, Severed::Network])
         })
     });
-    live.len() + schedule.absent.len() == schedule.nodes && world.wires.is_whole() && world.wires.are_quiet() && is_joined
+    live.len() + schedule.absent.len() == schedule.nodes
+        && world.wires.is_whole()
+        && world.wires.are_quiet()
+        && is_joined
 }
 
 fn may_connect(world: &World) -> bool {

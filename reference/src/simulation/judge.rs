@@ -220,7 +220,8 @@ impl Judge {
                 self.is_told(pid);
                 if let (Some(to), Some(from)) = (self.number(pid), self.number(from)) {
                     *self.exits.entry((to, from)).or_default() += 1;
-                    let links = self.links.iter().filter(|link| [(to, from), (from, to)].contains(&(link.from, link.to)));
+                    let links =
+                        self.links.iter().filter(|link| [(to, from), (from, to)].contains(&(link.from, link.to)));
                     // One that is being made may fire before it is noted: both ends may have it made at once.
                     if self.exits[&(to, from)] > links.count() + 1 {
                         self.complain(format!("{pid} is told over a link more often than it was linked"));

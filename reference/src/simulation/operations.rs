@@ -62,7 +62,9 @@ impl World {
             Operation::Leave { member } => self.leave(member),
             Operation::Broadcast { from } => self.broadcast(from),
             Operation::Reflect { node } => {
-                self.note(|world| format!("{}  dials M, which has no cookie and reflects challenges", world.called(node)));
+                self.note(|world| {
+                    format!("{}  dials M, which has no cookie and reflects challenges", world.called(node))
+                });
                 self.reflect(node, schedule.nodes);
             }
         }
@@ -110,7 +112,9 @@ impl World {
     fn link(&mut self, from: Number, to: Number) {
         let Some((place, one, other)) = self.pair(from, to).filter(|_| from != to) else { return };
         let session = self.judge.session(one.life, other.life.0);
-        self.note(|world| format!("{}  links {} to {}", world.called(place), one.pid, super::words::process(&other.pid)));
+        self.note(|world| {
+            format!("{}  links {} to {}", world.called(place), one.pid, super::words::process(&other.pid))
+        });
         let result = self.command(place, Command::Link { pid: one.pid, to: other.pid });
         if let Some(Ok(_)) = result {
             self.judge.links.push(Tie { from, to, reference: 0, session, is_undone: false });
@@ -119,8 +123,11 @@ impl World {
 
     fn unlink(&mut self, from: Number, to: Number) {
         let Some((place, one, other)) = self.pair(from, to) else { return };
-        self.note(|world| format!("{}  unlinks {} from {}", world.called(place), one.pid, super::words::process(&other.pid)));
-        for link in self.judge.links.iter_mut().filter(|link| [(from, to), (to, from)].contains(&(link.from, link.to))) {
+        self.note(|world| {
+            format!("{}  unlinks {} from {}", world.called(place), one.pid, super::words::process(&other.pid))
+        });
+        for link in self.judge.links.iter_mut().filter(|link| [(from, to), (to, from)].contains(&(link.from, link.to)))
+        {
             link.is_undone = true;
         }
         self.command(place, Command::Unlink { pid: one.pid, to: other.pid });
@@ -201,7 +208,9 @@ impl World {
         let life = self.judge.life(from);
         let session = self.judge.session(life, process.life.0);
         let index = self.judge.sent.len() as u64;
-        self.note(|world| format!("{}  sends message {index} to {}", world.called(from), super::words::process(&process.pid)));
+        self.note(|world| {
+            format!("{}  sends message {index} to {}", world.called(from), super::words::process(&process.pid))
+        });
         self.judge.sent.push(Sent { from: life, to, session, has_come: false });
         self.command(from, Command::Send { to: process.pid, bytes: index.to_le_bytes().into() });
     }

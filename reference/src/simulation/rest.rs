@@ -56,7 +56,9 @@ pub(crate) fn every_two_have_a_session(world: &World) -> bool {
         let Some(host) = world.host(*place) else { return false };
         let mut peers: Vec<Place> = Vec::new();
         for (conn, view) in host.node.session_views() {
-            let (Some(Some((wire, side))), Some(peer)) = (host.conns.get(&conn).copied(), view.peer) else { return false };
+            let (Some(Some((wire, side))), Some(peer)) = (host.conns.get(&conn).copied(), view.peer) else {
+                return false;
+            };
             let end = world.wires.get(wire).ends[1 - side];
             if world.wires.get(wire).severed.is_some() || peer != *world.name(end.place) {
                 return false;
@@ -88,12 +90,24 @@ fn nothing_is_left_behind(world: &World, place: Place) -> Result<(), String> {
     let held = holdings(world, place);
     let Holdings { sessions, processes, links, watches, names, heartbeats, .. } = held;
     let (monitors, peer_monitors) = live_monitors(world, place);
-    let expected =
-        Holdings { sessions, processes, links, watches, names, heartbeats, monitors, peer_monitors, ..Holdings::default() };
+    let expected = Holdings {
+        sessions,
+        processes,
+        links,
+        watches,
+        names,
+        heartbeats,
+        monitors,
+        peer_monitors,
+        ..Holdings::default()
+    };
     let has_wires = world.host(place).is_some_and(|host| host.conns.len() == sessions);
     if held != expected || !has_wires || heartbeats < sessions || heartbeats > 2 * sessions {
         let has = if has_wires { "" } else { ", and a connection that is no session" };
-        return Err(format!("{} has kept too much or too little: {held:?}{has}; expected {expected:?}", world.called(place)));
+        return Err(format!(
+            "{} has kept too much or too little: {held:?}{has}; expected {expected:?}",
+            world.called(place)
+        ));
     }
     Ok(())
 }
@@ -163,7 +177,8 @@ fn watches(world: &World) -> Result<(), String> {
 fn messages(world: &World) -> Result<(), String> {
     for (index, sent) in world.judge.sent.iter().enumerate() {
         let Some(to) = world.judge.processes.get(&sent.to) else { continue };
-        let has_way = sent.from.0 == to.life.0 && sent.from == to.life || lives(world, sent.from, to.life.0, sent.session);
+        let has_way =
+            sent.from.0 == to.life.0 && sent.from == to.life || lives(world, sent.from, to.life.0, sent.session);
         if to.is_alive && has_way && !sent.has_come {
             return Err(format!("message {index} to {} is lost (PROC-13)", to.pid));
         }

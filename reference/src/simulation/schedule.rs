@@ -32,36 +32,94 @@ pub(crate) struct Noticed {
 /// One thing to do. What makes no sense when its time has come, since something that it needs is not there, is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    Connect { from: Place, to: Place },
+    Connect {
+        from: Place,
+        to: Place,
+    },
     /// The node's process ends, and with it all that it had. Unless it is noticed its peers are told nothing.
-    Crash { node: Place, noticed: bool },
+    Crash {
+        node: Place,
+        noticed: bool,
+    },
     /// Under the same name, with the next creation.
-    Restart { node: Place },
+    Restart {
+        node: Place,
+    },
     /// The nodes from `first` on, `count` of them, are parted from the others: connections break, and dials hang.
-    Part { first: Place, count: usize, noticed: Noticed },
+    Part {
+        first: Place,
+        count: usize,
+        noticed: Noticed,
+    },
     /// What breaks between two nodes: connections that are there, and nothing else.
-    Break { one: Place, other: Place, noticed: Noticed },
+    Break {
+        one: Place,
+        other: Place,
+        noticed: Noticed,
+    },
     /// What goes one way is held up, and dials either way hang.
-    Block { from: Place, to: Place },
+    Block {
+        from: Place,
+        to: Place,
+    },
     /// All that is blocked or parted is no more.
     Heal,
-    Spawn { process: Number, node: Place, traps: bool },
-    Kill { process: Number, normally: bool },
-    Link { from: Number, to: Number },
-    Unlink { from: Number, to: Number },
-    Monitor { monitor: Number, from: Number, to: Number },
-    Demonitor { monitor: Number },
-    Watch { process: Number, node: Place },
+    Spawn {
+        process: Number,
+        node: Place,
+        traps: bool,
+    },
+    Kill {
+        process: Number,
+        normally: bool,
+    },
+    Link {
+        from: Number,
+        to: Number,
+    },
+    Unlink {
+        from: Number,
+        to: Number,
+    },
+    Monitor {
+        monitor: Number,
+        from: Number,
+        to: Number,
+    },
+    Demonitor {
+        monitor: Number,
+    },
+    Watch {
+        process: Number,
+        node: Place,
+    },
     /// By the node on which the process lives.
-    Register { name: Number, process: Number },
-    Unregister { name: Number },
+    Register {
+        name: Number,
+        process: Number,
+    },
+    Unregister {
+        name: Number,
+    },
     /// By any node.
-    Send { from: Place, to: Number },
-    Join { member: Number, node: Place },
-    Leave { member: Number },
-    Broadcast { from: Place },
+    Send {
+        from: Place,
+        to: Number,
+    },
+    Join {
+        member: Number,
+        node: Place,
+    },
+    Leave {
+        member: Number,
+    },
+    Broadcast {
+        from: Place,
+    },
     /// Somebody without the cookie is dialled and dials, and passes each challenge that it gets on to the other end.
-    Reflect { node: Place },
+    Reflect {
+        node: Place,
+    },
 }
 
 /// An operation and its time.
@@ -91,7 +149,8 @@ impl Schedule {
         let mut random = Random::of(&[seed]);
         let nodes = nodes.unwrap_or(3 + random.index(3)).max(2);
         let kind = if random.once_in(2) { Kind::Calm } else { Kind::Wild };
-        let mut writer = Writer { random, nodes, now: 0, steps: Vec::new(), processes: 0, names: 0, monitors: 0, members: 0 };
+        let mut writer =
+            Writer { random, nodes, now: 0, steps: Vec::new(), processes: 0, names: 0, monitors: 0, members: 0 };
         match kind {
             Kind::Calm => writer.calm(),
             Kind::Wild => writer.wild(),

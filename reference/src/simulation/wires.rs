@@ -43,10 +43,22 @@ pub(crate) enum Arrival {
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// At that end, unless the wire is severed; `sure` is what a break itself tells.
-    Arrives { wire: WireId, side: Side, what: Arrival, sure: bool },
+    Arrives {
+        wire: WireId,
+        side: Side,
+        what: Arrival,
+        sure: bool,
+    },
     /// A dial fails that has no wire.
-    Refused { place: Place, run: Run, conn: ConnId },
-    Wakes { place: Place, run: Run },
+    Refused {
+        place: Place,
+        run: Run,
+        conn: ConnId,
+    },
+    Wakes {
+        place: Place,
+        run: Run,
+    },
     Step(usize),
 }
 

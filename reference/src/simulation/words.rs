@@ -18,7 +18,8 @@ pub(crate) fn node(name: &str) -> &str {
 /// A payload in one line. Handshakes and sessions have no tag in common, so none has to be known.
 pub(crate) fn payload(payload: &[u8]) -> String {
     let decoded = Message::decode(Phase::Handshake, payload).or_else(|_| Message::decode(Phase::Session, payload));
-    decoded.map_or_else(|_| format!("{} bytes that are no message", payload.len()), |(message, _)| self::message(&message))
+    decoded
+        .map_or_else(|_| format!("{} bytes that are no message", payload.len()), |(message, _)| self::message(&message))
 }
 
 /// A message in one line, as the spec's hazards have them.
