@@ -1,8 +1,8 @@
 //! A clean-room node of the Snow distribution protocol, version 5, written from the prose in `spec/` alone.
 //!
 //! Reading order: `wire` says what the bytes are, `node` decides what they cause (pure: no sockets, clocks or
-//! randomness), `net` is the only part that touches the world, `control` lets a harness drive it, and `faults`
-//! plants bugs around the node, never inside it.
+//! randomness), `net` is the only part that touches the world, `control` lets a harness drive it, `faults` plants bugs
+//! around the node, never inside it, and `simulation` runs whole clusters of it in simulated time.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -15,3 +15,4 @@ pub(crate) mod net;
 pub mod by_hand;
 pub mod control;
 pub mod faults;
+pub mod simulation;

@@ -12,6 +12,7 @@ mod faults;
 mod independence;
 mod promises;
 mod scenarios;
+mod simulate;
 mod spec;
 mod trivial;
 mod vectors;
@@ -46,6 +47,8 @@ enum Command {
     Scenarios(scenarios::ScenariosCommand),
     /// Prove that the reference node and the harness share no code.
     Independence,
+    /// Run whole clusters of the reference node in simulated time, after seeds.
+    Simulate(simulate::Arguments),
     /// Time the suite and name its slowest cases.
     Bench(bench::Arguments),
     /// Everything that CI runs, in CI's order.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Spec(command) => spec::run(&command),
         Command::Scenarios(command) => scenarios::run(&command),
         Command::Independence => independence::run(),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
     };

@@ -103,7 +103,12 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(node: &'a Node) -> Self {
-        Self { node, now: Instant::now(), outputs: Vec::new(), inputs: Vec::new() }
+        Self::at(node, Instant::now())
+    }
+
+    /// Where time is not the system's.
+    pub(crate) fn at(node: &'a Node, now: Instant) -> Self {
+        Self { node, now, outputs: Vec::new(), inputs: Vec::new() }
     }
 
     /// The node's name, creation, cookie and times; `None` before it is started.

@@ -122,6 +122,11 @@ impl Dials {
         self.waiting.remove(name).unwrap_or_default()
     }
 
+    /// How many dials are under way, and how many listed names and callers wait.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        (self.under_way.len(), self.is_listed.len(), self.waiting.len())
+    }
+
     pub(crate) fn take_all_waiting(&mut self) -> Vec<Token> {
         std::mem::take(&mut self.waiting).into_values().flatten().collect()
     }

@@ -32,6 +32,11 @@ impl Links {
         self.pairs.contains(&(one, other))
     }
 
+    /// Every link twice, once from each end.
+    pub(crate) fn count(&self) -> usize {
+        self.pairs.len()
+    }
+
     pub(crate) fn parent(&self, child: LocalId) -> Option<WirePid> {
         self.parents.get(&child).copied()
     }

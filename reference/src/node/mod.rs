@@ -10,6 +10,7 @@ mod frames;
 mod functions;
 mod handshake;
 mod heartbeat;
+mod holdings;
 mod identity;
 mod input;
 mod lifecycle;
@@ -45,6 +46,7 @@ use std::{
 };
 
 pub(crate) use entropy::Entropy;
+pub(crate) use holdings::Holdings;
 pub(crate) use identity::{GlobalPid, Identity, NONODE, ShownPid, Timings};
 pub(crate) use input::{Command, ConnId, Input, MemberId, Role, Token};
 pub(crate) use output::{Answer, CommandError, Event, How, Output, Refusal};

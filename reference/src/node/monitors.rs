@@ -24,6 +24,10 @@ struct Held {
 }
 
 impl Monitors {
+    pub(crate) fn count(&self) -> usize {
+        self.by_reference.len()
+    }
+
     /// A reference that no other monitor of this node has (PROC-34).
     fn next_reference(&mut self) -> u64 {
         self.last += 1;
@@ -73,6 +77,10 @@ struct PeerHeld {
 }
 
 impl PeerMonitors {
+    pub(crate) fn count(&self) -> usize {
+        self.by_reference.len()
+    }
+
     /// A reference that is in use on its session keeps the monitor that it has.
     fn insert(&mut self, reference: u64, watcher: WirePid, target: LocalId) {
         if let Entry::Vacant(entry) = self.by_reference.entry((watcher.node, reference)) {

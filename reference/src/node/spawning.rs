@@ -27,6 +27,10 @@ pub(crate) struct Spawns {
 }
 
 impl Spawns {
+    pub(crate) fn count(&self) -> usize {
+        self.pending.len()
+    }
+
     fn take_node(&mut self, node: NodeId) -> Vec<Caller> {
         let keys: Vec<_> = self.pending.range((node, 0)..=(node, u64::MAX)).map(|(key, _)| *key).collect();
         keys.iter().filter_map(|key| self.pending.remove(key)).collect()

@@ -49,6 +49,10 @@ impl Timers {
         self.by_timer.contains_key(timer)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Timer> {
+        self.by_timer.keys()
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)
     }

@@ -13,6 +13,10 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
+    pub(crate) fn count(&self) -> usize {
+        self.by_node.len()
+    }
+
     fn insert(&mut self, local: LocalId, node: NodeName) {
         self.by_process.entry(local).or_default().insert(node.clone());
         self.by_node.insert((node, local));
