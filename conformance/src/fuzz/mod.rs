@@ -10,6 +10,7 @@ mod generator;
 mod input;
 mod minimise;
 mod mutations;
+mod opponent;
 mod regressions;
 mod respondent;
 mod run;

@@ -169,7 +169,7 @@ fn repeat(segments: &mut Vec<Segment>, choices: &mut Choices) {
     let first = choices.below(segments.len());
     let last = (first + 1 + choices.below(3)).min(segments.len());
     let part: Vec<u8> = segments[first..last].iter().flat_map(|segment| &segment.bytes).copied().collect();
-    let times = *choices.of(&[2, 3, 62, 63, 64, 65, 126, 127, 128, 129, 200, 300]);
+    let times = *choices.of(&[2, 3, 62, 63, 64, 65, 126, 127, 128, 129, 200, 300, 1_100]);
     if part.len() * times <= LONGEST {
         segments.splice(first..last, [segment("repeated", part.repeat(times))]);
     }
