@@ -2,8 +2,8 @@
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
 //! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
-//! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
-//! of it ([`results`], [`report`]).
+//! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), inputs that nobody
+//! has written ([`fuzz`]), and what came of it ([`results`], [`report`]).
 //!
 //! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -25,6 +25,7 @@ pub mod peer;
 mod relay;
 pub mod websocket;
 
+pub mod fuzz;
 pub mod run;
 pub mod runner;
 pub mod setup;

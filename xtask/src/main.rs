@@ -9,6 +9,7 @@ mod ci;
 mod conformance;
 mod coverage;
 mod faults;
+mod fuzz;
 mod independence;
 mod promises;
 mod scenarios;
@@ -32,6 +33,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
+    /// Ask a node about inputs that nobody has written: its codec has to agree with the harness's, and it has to outlive them.
+    Fuzz(fuzz::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
     Trivial(trivial::Arguments),
     /// List requirement, cases and faults, or the promises that they keep; fail on a MUST without both.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Vectors(command) => vectors::run(command),

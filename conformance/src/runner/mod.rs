@@ -3,6 +3,7 @@
 //! In reading order: a stop (why a case ends before its last step), the environment (what all cases share), the context (nodes,
 //! peers, sessions and names of one case), the steps by what they touch, and `play`, which does one case from start to verdict.
 
+pub(crate) mod answers;
 mod calls;
 mod checks;
 mod context;

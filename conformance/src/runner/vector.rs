@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::cluster::{CallError, ControlClient, RpcError};
-use crate::codec::{self, TERM, Undecodable, Unreadable};
+use crate::codec::{Undecodable, Unreadable};
 use crate::results::{Blame, Cause, Failure, NodeLog, Outcome, Problem};
 use crate::schema::{Phase, Schema};
 use crate::vectors::{CodecUnderTest, Fault, Finding, Golden, Reading, StreamEnd, TermReading, judge_one};
 
+use super::answers;
 use super::environment::Environment;
 use super::pool::CodecProcess;
 use super::stop::Stop;
@@ -92,98 +92,31 @@ impl Asked<'_> {
             Err(error) => Err(Fault::Unanswered(error.to_string())),
         }
     }
-
-    fn result(&mut self, method: &str, params: Value) -> Result<Value, Fault> {
-        self.call(method, params)?.map_err(|error| Fault::Refused(error.to_string()))
-    }
-}
-
-const fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Handshake => "handshake",
-        Phase::Session => "session",
-    }
-}
-
-/// Bytes in an answer; the schema has seen to it that they are hex.
-fn bytes(value: Option<&Value>) -> Result<Vec<u8>, Fault> {
-    value
-        .and_then(Value::as_str)
-        .and_then(|text| hex::decode(text).ok())
-        .ok_or_else(|| Fault::Refused("the answer has no bytes".to_owned()))
-}
-
-/// Errors of the control protocol that are answers about bytes and about values.
-const UNDECODABLE: i64 = -32020;
-const UNENCODABLE: i64 = -32021;
-
-/// `data.kind` of such an error; any other is a refusal to answer.
-fn kind<T: DeserializeOwned>(error: RpcError, code: i64) -> Result<T, Fault> {
-    let kind = error.data.as_ref().and_then(|data| data.get("kind")).cloned().unwrap_or_default();
-    match serde_json::from_value(kind) {
-        Ok(kind) if error.code == code => Ok(kind),
-        _ => Err(Fault::Refused(error.to_string())),
-    }
 }
 
 impl CodecUnderTest for Asked<'_> {
     fn decode(&mut self, phase: Phase, payload: &[u8]) -> Result<Result<Reading, Undecodable>, Fault> {
-        let params = json!({"phase": phase_name(phase), "bytes": hex::encode(payload)});
-        match self.call("codec.decode", params)? {
-            Ok(mut result) => {
-                let message = result["message"].as_str().unwrap_or_default().to_owned();
-                let mut fields = result["fields"].take();
-                codec::heard(self.schema, &message, &mut fields);
-                Ok(Ok(Reading { message, fields, left_over: bytes(result.get("left_over"))? }))
-            }
-            Err(error) => kind(error, UNDECODABLE).map(Err),
-        }
+        answers::reading(self.schema, self.call("codec.decode", answers::of_bytes(phase, payload))?)
     }
 
     fn encode(&mut self, message: &str, fields: &Value) -> Result<Vec<u8>, Fault> {
-        let mut fields = fields.clone();
-        codec::spoken(self.schema, message, &mut fields);
-        let result = self.result("codec.encode", json!({"message": message, "fields": fields}))?;
-        bytes(result.get("bytes"))
+        answers::written(self.call("codec.encode", answers::of_message(self.schema, message, fields.clone()))?)
     }
 
     fn frames(&mut self, phase: Phase, stream: &[u8]) -> Result<(Vec<Vec<u8>>, StreamEnd), Fault> {
-        let params = json!({"phase": phase_name(phase), "bytes": hex::encode(stream)});
-        let result = self.result("codec.frames", params)?;
-        let frames = result["frames"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|frame| bytes(Some(frame)))
-            .collect::<Result<_, _>>()?;
-        let end = serde_json::from_value(result["end"].clone()).map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok((frames, end))
+        answers::frames(self.call("codec.frames", answers::of_bytes(phase, stream))?)
     }
 
     fn proof(&mut self, cookie: &[u8], challenge: &[u8]) -> Result<Vec<u8>, Fault> {
         let params = json!({"cookie": hex::encode(cookie), "challenge": hex::encode(challenge)});
-        let result = self.result("codec.proof", params)?;
-        bytes(result.get("proof"))
+        answers::proof(self.call("codec.proof", params)?)
     }
 
     fn term_decode(&mut self, term: &[u8]) -> Result<Result<TermReading, Unreadable>, Fault> {
-        match self.call("term.decode", json!({"bytes": hex::encode(term)}))? {
-            Ok(mut result) => {
-                let mut term = result["term"].take();
-                codec::heard_document(self.schema, TERM, &mut term);
-                Ok(Ok(TermReading { term, left_over: bytes(result.get("left_over"))? }))
-            }
-            Err(error) => kind(error, UNDECODABLE).map(Err),
-        }
+        answers::term_reading(self.schema, self.call("term.decode", answers::of_term_bytes(term))?)
     }
 
-    fn term_encode(&mut self, mut term: Value) -> Result<Result<Vec<u8>, String>, Fault> {
-        codec::spoken_document(self.schema, TERM, &mut term);
-        let mut params = json!({});
-        params["term"] = term;
-        match self.call("term.encode", params)? {
-            Ok(result) => bytes(result.get("bytes")).map(Ok),
-            Err(error) => kind(error, UNENCODABLE).map(Err),
-        }
+    fn term_encode(&mut self, term: Value) -> Result<Result<Vec<u8>, String>, Fault> {
+        answers::term_written(self.call("term.encode", answers::of_term(self.schema, term))?)
     }
 }

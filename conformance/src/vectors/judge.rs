@@ -257,7 +257,7 @@ fn kind(undecodable: Undecodable) -> super::Verdict {
 }
 
 /// The first place at which two values differ, with both as text. As deep as the wanted one, at most.
-pub(super) fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String, String)> {
+pub(crate) fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(String, String, String)> {
     let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (found, wanted) {
         _ if found == wanted => None,
@@ -282,7 +282,7 @@ pub(super) fn difference(path: &str, found: &Json, wanted: &Json) -> Option<(Str
 }
 
 /// Where a field stands; the parts of a PID stand in the PID.
-pub(super) fn place(encoded: &Encoded, path: &str) -> String {
+pub(crate) fn place(encoded: &Encoded, path: &str) -> String {
     let whole = path.rsplit_once('.').map_or(path, |(before, _)| before);
     let found = [path, whole].into_iter().find_map(|path| encoded.segment(path));
     found.map_or_else(String::new, |(offset, segment)| {
@@ -314,7 +314,7 @@ fn segment_at(encoded: &Encoded, offset: usize) -> (usize, &crate::codec::Segmen
 }
 
 /// A value on one line, as far as people read it. However large or deep it is, no more of it is looked at.
-pub(super) fn brief(json: &Json) -> String {
+pub(crate) fn brief(json: &Json) -> String {
     let mut text = String::new();
     write(&mut text, json);
     short(&text)
@@ -349,7 +349,7 @@ fn write(text: &mut String, json: &Json) {
 /// So many characters of anything are shown.
 const SHORT: usize = 96;
 
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -17,6 +17,7 @@ mod tests;
 
 pub use corpus::{Corpus, Fill, Problem, check, export, generate, load};
 pub use file::{StreamEnd, Verdict};
+pub(crate) use judge::{brief, difference, place, short};
 pub use judge::{CodecUnderTest, Fault, Finding, Reading, VectorOutcome, judge, judge_one};
 pub use judge_terms::TermReading;
 pub use resolve::{Body, Expected, Golden, Hmac, ResolveError, ResolveProblem, Step, VectorSet};

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{filter::Filter, framing, handshake, membership, process, registry, resilience, room, supervisor, term};
+use super::{
+    codec, filter::Filter, framing, handshake, membership, process, registry, resilience, room, supervisor, term,
+};
 
 /// One planted bug.
 pub(crate) struct Fault {
@@ -19,6 +21,7 @@ pub(crate) struct Fault {
 /// The tables of each family.
 const FAMILIES: &[&[&[Fault]]] = &[
     &[framing::FAULTS],
+    &[codec::FAULTS],
     &handshake::TABLES,
     &membership::TABLES,
     &process::TABLES,

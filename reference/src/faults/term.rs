@@ -297,7 +297,7 @@ const SUM: u8 = 21;
 const COLLECTIONS: [u8; 3] = [10, 11, 12];
 
 /// Edits each value that `term.decode` answers, from the outside in.
-fn on_read(mut edit: impl FnMut(&mut Value) + 'static) -> Box<dyn Filter> {
+pub(super) fn on_read(mut edit: impl FnMut(&mut Value) + 'static) -> Box<dyn Filter> {
     on_answer(move |method, _, answer| {
         if method == "term.decode"
             && let Some(term) = answer.get_mut("result").and_then(|result| result.get_mut("term"))
@@ -308,7 +308,7 @@ fn on_read(mut edit: impl FnMut(&mut Value) + 'static) -> Box<dyn Filter> {
 }
 
 /// Edits the text of each string that `term.decode` answers.
-fn on_text(edit: fn(&str) -> String) -> Box<dyn Filter> {
+pub(super) fn on_text(edit: fn(&str) -> String) -> Box<dyn Filter> {
     on_read(move |value| {
         if let Some(text) = value["text"].as_str() {
             value["text"] = json!(edit(text));
@@ -387,12 +387,12 @@ fn items(value: &mut Value, member: &str, edit: impl FnOnce(&mut Vec<Value>)) {
     }
 }
 
-fn float(value: &Value) -> Option<f64> {
+pub(super) fn float(value: &Value) -> Option<f64> {
     let bits = value["value"].as_str().filter(|_| value["kind"] == "float")?;
     u64::from_str_radix(bits, 16).ok().map(f64::from_bits)
 }
 
-fn edit_bytes(hex_text: &mut Value, edit: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn edit_bytes(hex_text: &mut Value, edit: impl FnOnce(&mut Vec<u8>)) {
     if let Some(mut bytes) = hex_text.as_str().and_then(|text| hex::decode(text).ok()) {
         edit(&mut bytes);
         *hex_text = json!(hex::encode(bytes));
