@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::case::{Case, CaseSet};
+use crate::matrix;
 use crate::needs;
 use crate::requirement::{Level, Spec};
 use crate::scenario;
@@ -78,6 +79,10 @@ impl Suite {
             Ok(corpus) => cases.extend(corpus.vectors().map(|vector| Case::of_vector(&spec, vector))),
             Err(error) => wrong.push(error.to_string()),
         }
+        match matrix::load(&root.join("spec"), &spec, &schema) {
+            Ok(all) => cases.extend(all.into_iter().map(|one| Case::of_matrix(&spec, one))),
+            Err(lines) => wrong.extend(lines),
+        }
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         if wrong.is_empty() { Ok(Self { root: root.to_owned(), spec, schema, cases }) } else { Err(SuiteError(wrong)) }
     }
@@ -87,6 +92,11 @@ impl Suite {
     /// # Errors
     /// Returns the first filter that selects nothing, with what it was perhaps meant to be; or that nothing selected is in the set.
     pub fn select(&self, filters: &[String], set: CaseSet) -> Result<Selection, String> {
+        let alone: Vec<Case> =
+            filters.iter().filter_map(|filter| self.cases.iter().find_map(|case| case.alone(&self.spec, filter))).collect();
+        if !alone.is_empty() && alone.len() == filters.len() {
+            return Ok(Selection { cases: alone, left_out: 0 });
+        }
         if let Some(filter) = filters.iter().find(|filter| !self.cases.iter().any(|case| case.matches(filter))) {
             let best = self
                 .cases

@@ -10,6 +10,7 @@ mod conformance;
 mod coverage;
 mod faults;
 mod independence;
+mod matrix;
 mod promises;
 mod scenarios;
 mod spec;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Show state by state and input by input what a node makes of what it is sent.
+    Matrix(matrix::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
@@ -55,6 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),

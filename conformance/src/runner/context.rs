@@ -91,7 +91,7 @@ pub(super) enum Port {
 }
 
 impl Port {
-    fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         match self {
             Self::Listening(listener) => listener.address(),
             Self::Refusing(port) => port.address(),

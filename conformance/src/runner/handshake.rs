@@ -110,7 +110,7 @@ impl Context<'_> {
     }
 
     /// The next frame, which has to be this handshake message.
-    fn handshake_message(
+    pub(super) fn handshake_message(
         &mut self,
         name: &str,
         message: &str,
@@ -162,7 +162,7 @@ impl Context<'_> {
         }
     }
 
-    fn same_proof(
+    pub(super) fn same_proof(
         &self,
         session: &str,
         message: &str,

@@ -10,6 +10,7 @@ mod dials;
 mod environment;
 mod frames;
 mod handshake;
+mod matrix;
 mod members;
 mod nodes;
 mod notifications;
