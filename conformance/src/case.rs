@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::{Delivery, DeliveryCase};
 use crate::matrix::MatrixCase;
 use crate::requirement::{Level, Spec};
 use crate::scenario::load::Loaded;
@@ -55,6 +56,8 @@ pub enum Kind {
     Vector(Arc<Golden>),
     /// A part of the matrix of states and inputs.
     Matrix(Arc<MatrixCase>),
+    /// Vectors under a schedule of delivery.
+    Delivery(Arc<DeliveryCase>),
 }
 
 /// MUST if any of these requirements is one.
@@ -126,6 +129,23 @@ impl Case {
         }
     }
 
+    /// A case of delivery. Its vectors are sent to nodes that may not know what to do with them, and have to be endured.
+    #[must_use]
+    pub fn of_delivery(spec: &Spec, delivery: DeliveryCase) -> Self {
+        let requirements = vec![delivery.delivery.requirement().to_owned()];
+        Self {
+            id: delivery.id.clone(),
+            title: delivery.title(),
+            family: "resilience".to_owned(),
+            level: level_of(spec, &requirements),
+            requirements,
+            needs: Vec::new(),
+            twin: None,
+            slow: false,
+            kind: Kind::Delivery(Arc::new(delivery)),
+        }
+    }
+
     /// A case of the matrix with one of its inputs alone, where a filter asks for that: `<id>[<input>]`.
     #[must_use]
     pub fn alone(&self, spec: &Spec, filter: &str) -> Option<Self> {
@@ -158,6 +178,7 @@ impl Case {
             Kind::Scenario(loaded, _) => {
                 loaded.scenario.timers != crate::scenario::Timers::default() || loaded.scenario.deadline_ms.is_some()
             }
+            Kind::Delivery(delivery) => delivery.delivery == Delivery::Segments,
             Kind::Vector(_) | Kind::Matrix(_) => false,
         }
     }

@@ -1,7 +1,7 @@
 //! The judge of Snow nodes.
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
-//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`case`]),
+//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`]),
 //! what it is played with ([`peer`], [`cluster`], [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
 //! of it ([`results`], [`report`]).
 //!
@@ -17,6 +17,7 @@ pub mod codec;
 pub mod vectors;
 
 pub mod case;
+pub mod delivery;
 pub mod matrix;
 mod needs;
 pub mod scenario;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::Delivery;
 use crate::matrix::{Class, State};
 use crate::requirement::Level;
 
@@ -32,6 +33,9 @@ pub struct Results {
     /// How many cases the filters select besides and the run left out: those of the slow set, or all others.
     #[serde(default)]
     pub left_out: usize,
+    /// How what the peers sent arrived.
+    #[serde(default)]
+    pub delivery: Delivery,
     /// What was judged.
     pub node: NodeFacts,
     /// Every requirement of the spec, judged or not.

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
+use crate::delivery::Delivery;
 use crate::results::NodeFacts;
 use crate::runner::{CodecPool, Environment};
 use crate::suite::Suite;
@@ -60,6 +61,8 @@ pub struct Options {
     pub fault: Option<String>,
     /// The beginning of the command that repeats a case.
     pub repeat: String,
+    /// How what peers send arrives.
+    pub delivery: Delivery,
     /// Factor for the deadlines of cases.
     pub patience: f64,
 }
@@ -126,6 +129,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
         capabilities: facts.capabilities.clone(),
         root: suite.root.clone(),
         repeat: options.repeat.clone(),
+        delivery: options.delivery,
         patience: options.patience,
     };
     Ok(Ready { environment, facts })

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use conformance::case::{CaseSet, Kind};
+use conformance::delivery::Delivery;
 use conformance::report;
 use conformance::run::{self, Options};
 use conformance::setup;
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.list {
         let all = cases.iter().filter_map(|case| match &case.kind {
             Kind::Matrix(matrix) => Some(matrix.as_ref()),
-            Kind::Scenario(..) | Kind::Vector(_) => None,
+            Kind::Scenario(..) | Kind::Vector(_) | Kind::Delivery(_) => None,
         });
         print!("{}", report::matrix_of(all));
         return Ok(ExitCode::SUCCESS);
@@ -61,6 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         target_directory: workspace::target_directory()?,
         fault: arguments.fault.clone(),
         repeat: repeat.clone(),
+        delivery: Delivery::Whole,
         patience: 1.0,
     };
     let ready = setup::build(&options.manifest, &options.target_directory)
@@ -72,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(3));
         }
     };
-    let options = Options { jobs: crate::conformance::default_jobs(), repeat: 1, command: repeat, filters, left_out: 0 };
+    let options =
+        Options { jobs: crate::conformance::default_jobs(), repeat: 1, command: repeat, filters, left_out: 0 };
     let results = run::run(&ready.environment, ready.facts.clone(), &cases, &options, |_| true);
     crate::conformance::print_failures(&results);
     print!("{}", report::matrix(&results));

@@ -54,6 +54,12 @@ impl MatrixCase {
         ids.filter(|id| seen.insert(*id)).cloned().collect()
     }
 
+    /// The message that all its inputs are or began as, if they have one in common.
+    pub(crate) fn message(&self) -> Option<&str> {
+        let name = self.id.split('[').next()?.rsplit('/').next()?;
+        name.chars().all(|c| c.is_ascii_uppercase() || c == '_').then_some(name)
+    }
+
     /// One sentence.
     #[must_use]
     pub fn title(&self) -> String {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sample::Words;
 use super::state::State;
-use crate::codec::{self, Decoded, DecodeErrorKind, Value};
+use crate::codec::{self, DecodeErrorKind, Decoded, Value};
 use crate::schema::{Phase, Schema};
 
 /// A kind of input to which there is one reaction in each state.

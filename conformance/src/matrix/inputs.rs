@@ -1,7 +1,7 @@
 //! Inputs: messages of the schema and everything that can be wrong with their bytes. Each is a recipe, made anew for the connection that it
 //! is sent on, as right handshake messages differ from one to the next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::class::Class;
 use super::sample::{self, Words};
@@ -20,7 +20,12 @@ pub struct Input {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Recipe {
-    Message { name: String, kind: Option<String>, twist: Option<Twist>, mutation: Option<Mutation> },
+    Message {
+        name: String,
+        kind: Option<String>,
+        twist: Option<Twist>,
+        mutation: Option<Mutation>,
+    },
     Payload(Vec<u8>),
     /// A length alone.
     Announce(u32),
@@ -89,7 +94,8 @@ impl Input {
             Ok(payload)
         };
         let payload = encode(words)?;
-        let may_count = items_before_the_fault(schema, layout, &payload);
+        let may_count =
+            if state.is_session() { items_before_the_fault(schema, layout, &payload) } else { BTreeSet::new() };
         // Names that may be dialled are listed with a port at which nobody counts.
         let payload = encode(&Words { may_count: may_count.clone(), ..words.clone() })?;
         Ok(Made {
@@ -138,8 +144,7 @@ fn items_before_the_fault(schema: &Schema, layout: &MessageLayout, payload: &[u8
         Ok(decoded) => decoded.segments,
         Err(error) => error.segments,
     };
-    let is_whole =
-        |index: &usize| segments.iter().any(|segment| segment.field == format!("{list}[{index}].{last}"));
+    let is_whole = |index: &usize| segments.iter().any(|segment| segment.field == format!("{list}[{index}].{last}"));
     (0..).take_while(is_whole).collect()
 }
 
@@ -203,7 +208,7 @@ pub(super) fn mutations(schema: &Schema, layout: &MessageLayout, encoded: &Encod
                 mutations.push((format!("{}-{what}", slug(field)), Mutation::Length { field: field.clone(), add }));
             }
         }
-        if is_text(schema, layout, encoded, field) {
+        if is_text(layout, encoded, field) {
             for (what, hex) in [("ff", "ff"), ("overlong", "c0af"), ("half", "c3"), ("surrogate", "eda080")] {
                 let mutation = Mutation::BadUtf8 { field: field.clone(), hex: hex.to_owned() };
                 mutations.push((format!("{}-not-utf8-{what}", slug(field)), mutation));
@@ -226,13 +231,10 @@ pub(super) fn mutations(schema: &Schema, layout: &MessageLayout, encoded: &Encod
     mutations
 }
 
-/// Whether a segment is the bytes of a `string`, and not of a `bytes(uN)`.
-fn is_text(schema: &Schema, layout: &MessageLayout, encoded: &Encoded, field: &str) -> bool {
-    let has_length = encoded.segment(&format!("{field}.length")).is_some();
+/// Whether a segment is the bytes of a `string`, and not of a `bytes(uN)`, which lists and unions do not hold.
+fn is_text(layout: &MessageLayout, encoded: &Encoded, field: &str) -> bool {
     let is_blob = layout.fields.iter().any(|one| one.name == field && matches!(one.ty, Type::Blob(_)));
-    // Lists and unions of this schema hold no bytes(uN); one that did would be no text either.
-    debug_assert!(schema.message(&layout.name).is_some());
-    has_length && !is_blob
+    encoded.segment(&format!("{field}.length")).is_some() && !is_blob
 }
 
 fn union_of<'a>(schema: &'a Schema, layout: &MessageLayout) -> Option<&'a UnionLayout> {
@@ -288,7 +290,11 @@ fn twists(layout: &MessageLayout) -> Vec<(String, Twist)> {
 pub(super) fn unknown_tags(schema: &Schema) -> Vec<u8> {
     let known: BTreeSet<u8> = schema.messages().map(|message| message.tag).collect();
     let near = known.iter().flat_map(|tag| [tag.wrapping_sub(1), tag.wrapping_add(1)]);
-    near.chain([0, 0x7F, 0x80, u8::MAX]).filter(|tag| !known.contains(tag)).collect::<BTreeSet<u8>>().into_iter().collect()
+    near.chain([0, 0x7F, 0x80, u8::MAX])
+        .filter(|tag| !known.contains(tag))
+        .collect::<BTreeSet<u8>>()
+        .into_iter()
+        .collect()
 }
 
 /// What is no message: unknown tags, an empty frame, lengths over the limit of that phase.
@@ -302,19 +308,6 @@ pub(super) fn frames(schema: &Schema, phase: Phase) -> Vec<Input> {
     inputs.push(Input::new("one-too-long", Recipe::Announce(schema.limit(phase) + 1)));
     inputs.push(Input::new("longest", Recipe::Announce(u32::MAX)));
     inputs
-}
-
-/// How many inputs there are of each class in that state.
-pub(super) fn counted(
-    schema: &Schema,
-    state: State,
-    inputs: &[Input],
-) -> Result<BTreeMap<Class, usize>, String> {
-    let mut counts = BTreeMap::new();
-    for (salt, input) in inputs.iter().enumerate() {
-        *counts.entry(input.made(schema, state, &Words::dummy(salt))?.class).or_default() += 1;
-    }
-    Ok(counts)
 }
 
 /// Lower-case letters and digits, all else as single dashes.

@@ -16,7 +16,7 @@ pub use cases::{Before, MatrixCase, Planned};
 pub use class::Class;
 pub use inputs::{Input, Made};
 pub use reactions::{Cell, Reaction, Reactions};
-pub(crate) use sample::Words;
+pub(crate) use sample::{ITEMS, Words};
 pub use state::State;
 
 use std::path::Path;

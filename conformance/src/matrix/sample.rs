@@ -9,7 +9,7 @@ use crate::codec::{Message, Pid, Value};
 use crate::schema::{Field, Layout, MessageLayout, Schema, Type, Width};
 
 /// How many items a list has: one may come before a fault, and one behind it.
-const ITEMS: usize = 2;
+pub(crate) const ITEMS: usize = 2;
 /// Creation of the PIDs in samples. No rule refuses it in any field: it is no node's own but for one run in 255.
 const PID_CREATION: u8 = 3;
 /// Local ids from here on name no process of any node that has not run for years.
@@ -36,6 +36,8 @@ pub(crate) struct Words {
     pub(crate) refused: String,
     /// Which items of a list may count.
     pub(crate) may_count: BTreeSet<usize>,
+    /// A process of the node that DEMONITOR and UNLINK are about, if there is one.
+    pub(crate) process: Option<Pid>,
 }
 
 impl Words {
@@ -50,6 +52,7 @@ impl Words {
             watched: "127.0.0.1:40001".to_owned(),
             refused: "127.0.0.1:40002".to_owned(),
             may_count: BTreeSet::new(),
+            process: None,
         }
     }
 
@@ -61,6 +64,16 @@ impl Words {
     /// The text of a field outside of lists.
     pub(crate) fn label(&self) -> String {
         format!("m{:03}", self.salt)
+    }
+
+    /// The local id of the peer's processes.
+    pub(crate) fn watcher(&self) -> u64 {
+        LOCAL + self.salt as u64
+    }
+
+    /// Numbers wider than a byte: references and requests.
+    pub(crate) fn reference(&self) -> u64 {
+        self.salt as u64 + 1
     }
 
     /// The text of a field in an item of a list.
@@ -93,7 +106,7 @@ impl Sampler<'_> {
         match &field.ty {
             Type::Uint(Width::U8) if field.name == "creation" => Value::Uint(words.creation.into()),
             Type::Uint(Width::U8) => Value::Uint(1),
-            Type::Uint(_) => Value::Uint(salt + 1),
+            Type::Uint(_) => Value::Uint(words.reference()),
             Type::Int => Value::Int(salt.cast_signed()),
             Type::Float => Value::Float(salt),
             Type::Bytes(32) if field.name == "challenge" => Value::Bytes(words.challenge.clone()),
@@ -104,7 +117,7 @@ impl Sampler<'_> {
             }
             Type::Blob(_) | Type::Rest => Value::Bytes(words.label().into_bytes()),
             Type::Text(_) => Value::Text(self.text(&field.name, item)),
-            Type::Pid => Value::Pid(Pid { node_id: 0, creation: PID_CREATION, local: LOCAL + salt }),
+            Type::Pid => Value::Pid(self.pid(&field.name)),
             Type::List(_, name) => {
                 Value::List((0..ITEMS).map(|index| self.named(name, Some(index), depth + 1)).collect())
             }
@@ -124,6 +137,13 @@ impl Sampler<'_> {
             }
             // The loader has looked every name up.
             None => Value::Uint(0),
+        }
+    }
+
+    fn pid(&self, field: &str) -> Pid {
+        match (self.layout.name.as_str(), field, self.words.process) {
+            ("DEMONITOR" | "UNLINK", "to", Some(process)) => process,
+            _ => Pid { node_id: 0, creation: PID_CREATION, local: self.words.watcher() },
         }
     }
 

@@ -74,6 +74,12 @@ impl State {
         }
     }
 
+    /// Whether there is a session.
+    #[must_use]
+    pub const fn is_session(self) -> bool {
+        matches!(self, Self::Acceptor | Self::Initiator)
+    }
+
     /// Whether the node has opened the connection.
     #[must_use]
     pub const fn is_dialled(self) -> bool {

@@ -32,7 +32,10 @@ pub fn matrix(results: &Results) -> String {
         Some(Count { passed, failed: 0, left_out }) => format!("{passed} ok, {left_out} not sent"),
         Some(Count { passed, failed, .. }) => format!("FAIL {failed}, {passed} ok"),
     });
-    text.push_str(&format!("\n{inputs} inputs in {} cells; {failed} cells broken, {unsent} not sent in full\n", counts.len()));
+    text.push_str(&format!(
+        "\n{inputs} inputs in {} cells; {failed} cells broken, {unsent} not sent in full\n",
+        counts.len()
+    ));
     text
 }
 
@@ -52,7 +55,9 @@ pub fn matrix_of<'a>(cases: impl IntoIterator<Item = &'a MatrixCase>) -> String 
 
 fn table(cell: impl Fn(Class, State) -> String) -> String {
     let mut rows = vec![
-        std::iter::once(String::new()).chain(State::ALL.iter().map(|state| state.words().to_owned())).collect::<Vec<_>>(),
+        std::iter::once(String::new())
+            .chain(State::ALL.iter().map(|state| state.words().to_owned()))
+            .collect::<Vec<_>>(),
     ];
     for class in Class::ALL {
         let cells = State::ALL.into_iter().map(|state| cell(class, state));

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{ControlClient, NodeProcess, PendingCall};
+use crate::delivery::Delivery;
 use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
 use crate::scenario::expression::walk;
 use crate::scenario::step::Opening;
@@ -15,6 +16,7 @@ use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
 use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
+use super::delivery::{PAUSES_OF_A_CASE, PAUSES_OF_A_CONNECTION};
 use super::environment::Environment;
 use super::running::Running;
 use super::stop::{StepResult, Stop};
@@ -41,6 +43,12 @@ pub(crate) struct Context<'a> {
     pub(super) variables: IndexMap<String, Value>,
     pub(super) clocks: IndexMap<String, Instant>,
     pub(super) step_start: Instant,
+    /// How what peers send arrives.
+    pub(super) delivery: Delivery,
+    /// Which of its cuts the next send is paused at.
+    pub(super) turn: usize,
+    /// How many more sends are paused.
+    pub(super) pauses: usize,
     /// The requirement cited by the innermost step that failed.
     pub(super) inner_cite: Option<String>,
 }
@@ -110,6 +118,10 @@ pub(super) struct Session {
     pub(super) unread: VecDeque<Vec<u8>>,
     /// What the node said in the handshake.
     pub(super) heard: Map<String, Value>,
+    /// What is held back until something is awaited.
+    pub(super) held: Vec<u8>,
+    /// How many more sends are paused.
+    pub(super) pauses: usize,
 }
 
 impl Session {
@@ -122,6 +134,15 @@ impl Session {
             opening: Opening::Skip,
             unread: VecDeque::new(),
             heard: Map::new(),
+            held: Vec::new(),
+            pauses: PAUSES_OF_A_CONNECTION,
+        }
+    }
+
+    /// Sends what has been held back, in one write.
+    pub(super) fn release(&mut self) {
+        if !self.held.is_empty() {
+            self.connection.send(&std::mem::take(&mut self.held));
         }
     }
 }
@@ -156,6 +177,9 @@ impl<'a> Context<'a> {
             variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
             clocks: IndexMap::new(),
             step_start: start,
+            delivery: if scenario.delivered_whole.is_some() { Delivery::Whole } else { environment.delivery },
+            turn: 0,
+            pauses: PAUSES_OF_A_CASE,
             inner_cite: None,
         };
         for (key, spec) in &scenario.peers {

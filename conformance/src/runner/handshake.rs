@@ -105,8 +105,7 @@ impl Context<'_> {
             .map_err(|error| Stop::Harness(format!("{message} cannot be made: {error}")))?;
         let encoded = codec::encode(self.schema(), &message)
             .map_err(|error| Stop::Harness(format!("{} cannot be encoded: {error}", message.name)))?;
-        self.session(name)?.connection.send(&frame(&encoded.payload()));
-        Ok(())
+        self.deliver(name, &frame(&encoded.payload()))
     }
 
     /// The next frame, which has to be this handshake message.

@@ -6,6 +6,7 @@
 mod calls;
 mod checks;
 mod context;
+mod delivery;
 mod dials;
 mod environment;
 mod frames;

@@ -4,6 +4,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
 use crate::case::{Case, Kind};
+use crate::delivery::DeliveryCase;
 use crate::matrix::MatrixCase;
 use crate::results::{Blame, CaseResult, CellResult, Failure, Outcome, Problem};
 use crate::scenario::load::Loaded;
@@ -25,6 +26,7 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         (Some(missing), _) => Outcome::Skipped { missing: missing.clone() },
         (None, Kind::Scenario(loaded, row)) => guarded(environment, case, || scenario(environment, case, loaded, *row)),
         (None, Kind::Vector(vector)) => guarded(environment, case, || super::vector::judge(environment, case, vector)),
+        (None, Kind::Delivery(all)) => guarded(environment, case, || deliveries(environment, case, all)),
         (None, Kind::Matrix(all)) => guarded(environment, case, || matrix(environment, case, all, &mut cells)),
     };
     CaseResult {
@@ -77,6 +79,16 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
     let path = loaded.path.strip_prefix(&environment.root).unwrap_or(&loaded.path).display().to_string();
     let place = place.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
     concluded(environment, case, &context, result, place)
+}
+
+/// A case of delivery.
+fn deliveries(environment: &Environment, case: &Case, all: &DeliveryCase) -> Outcome {
+    let mut context = match Context::new(environment, super::matrix::head(), None) {
+        Ok(context) => context,
+        Err(stop) => return without_context(environment, case, stop),
+    };
+    let result = context.start_all().and_then(|()| context.deliveries(all));
+    concluded(environment, case, &context, result, "conformance/matrix.md, Delivery".to_owned())
 }
 
 /// A case of the matrix; a failure is repeated with the one input that showed it.
@@ -136,9 +148,7 @@ fn concluded(
             }
         }
         Err(Stop::Adapter(message)) => error(environment, case, Blame::Adapter, message, context),
-        Err(Stop::Harness(message)) => {
-            error(environment, case, Blame::Harness, format!("{place}: {message}"), context)
-        }
+        Err(Stop::Harness(message)) => error(environment, case, Blame::Harness, format!("{place}: {message}"), context),
     }
 }
 
@@ -175,6 +185,9 @@ impl Context<'_> {
     /// Plays one step.
     pub(super) fn step(&mut self, step: &Step) -> StepResult {
         self.step_start = Instant::now();
+        if !matches!(step.verb, Verb::Send(_) | Verb::For(_) | Verb::Let(_)) {
+            self.release();
+        }
         let result = match &step.verb {
             Verb::Start(node) => self.start_node(node),
             Verb::Stop(node) => self.stop_node(node),

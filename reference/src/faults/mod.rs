@@ -15,6 +15,7 @@ mod told;
 
 mod framing;
 mod handshake;
+mod matrix;
 mod membership;
 mod process;
 mod registry;

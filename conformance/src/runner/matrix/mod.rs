@@ -2,21 +2,26 @@
 //!
 //! Every node can be judged: the good peer makes it dial, and what it keeps shows in what a peer that joins late is told.
 
-use std::collections::BTreeMap;
+mod names;
+mod processes;
+
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::codec::{self, Message};
-use crate::matrix::{Before, Made, MatrixCase, Planned, Reaction, State, Words};
-use crate::peer::{ClosingKind, Close, ConnectError, ServerOptions, frame};
+use crate::matrix::{Before, MatrixCase, Planned, Reaction, State, Words};
+use crate::peer::{Close, ClosingKind, ConnectError, ServerOptions, frame};
 use crate::random::random_bytes;
 use crate::results::{BytePlace, Cause};
 use crate::scenario::Scenario;
 use crate::scenario::step::{HandshakeStep, Sessions, TlsChoice};
 use crate::schema::Phase;
 
+use self::names::Names;
+use self::processes::Watched;
 use super::context::{Context, Port, Session};
 use super::frames::Next;
 use super::stop::{Broken, StepResult, Stop};
@@ -54,24 +59,29 @@ pub(super) struct Ended {
     pub(super) stop: Stop,
 }
 
-/// What the table of global names has to hold at the end, and what it must not; each for the sake of an input.
+/// What inputs may leave behind, to be looked at when all have been sent.
 #[derive(Default)]
-struct Names {
-    required: BTreeMap<String, usize>,
-    forbidden: BTreeMap<String, usize>,
+struct Traces {
+    names: Names,
+    watched: Watched,
 }
 
 impl Context<'_> {
     /// Plays all inputs, and looks at what they have left behind.
     pub(super) fn matrix(&mut self, case: &MatrixCase) -> Result<(), Ended> {
         self.join_as(GOOD).map_err(|stop| Ended { at: None, played: 0, stop })?;
-        let mut names = Names::default();
+        let mut traces = Traces::default();
         for (index, planned) in case.inputs.iter().enumerate() {
             self.step_start = Instant::now();
-            self.play_input(case, planned, index, &mut names).map_err(|stop| Ended { at: Some(index), played: index, stop })?;
+            self.play_input(case, planned, index, &mut traces).map_err(|stop| Ended {
+                at: Some(index),
+                played: index,
+                stop,
+            })?;
         }
         self.step_start = Instant::now();
-        self.judge_names(case, &names)?;
+        self.judge_processes(case, &traces.watched)?;
+        self.judge_names(case, &traces.names)?;
         let played = case.inputs.len();
         self.nobody_watched().map_err(|stop| Ended { at: played.checked_sub(1), played, stop })?;
         let unrelated = |stop| Ended { at: None, played, stop };
@@ -84,21 +94,23 @@ impl Context<'_> {
         self.initiate(name, None, HandshakeStep::Ack)
     }
 
-    fn play_input(&mut self, case: &MatrixCase, planned: &Planned, index: usize, names: &mut Names) -> StepResult {
+    fn play_input(&mut self, case: &MatrixCase, planned: &Planned, index: usize, traces: &mut Traces) -> StepResult {
         let is_open = self.sessions.get(JUDGED).is_some_and(|session| session.connection.closing().is_none());
         if !is_open {
             self.enter(case, planned)?;
         }
-        let words = self.words(planned)?;
+        self.spawn_watched(case, &mut traces.watched)?;
+        let words = self.words(planned, &traces.watched)?;
         let made = planned.input.made(self.schema(), case.state, &words).map_err(Stop::Harness)?;
         if made.class != planned.class {
             let (was, is) = (planned.class.words(), made.class.words());
             return Err(Stop::Harness(format!("{}: was `{was}` and is `{is}`", planned.input.id)));
         }
-        self.note_names(planned, &made, &words, index, names)?;
+        self.note_names(planned, &made, &words, index, &mut traces.names)?;
+        self.note_watched(planned, &made, &words, index, &mut traces.watched)?;
         let mut bytes = self.before(case)?;
         bytes.extend(&made.bytes);
-        self.session(JUDGED)?.connection.send(&bytes);
+        self.deliver(JUDGED, &bytes)?;
         let judged = self.judge(case, planned, &words);
         judged.map_err(|stop| self.told(stop, planned, &made.bytes))
     }
@@ -106,11 +118,7 @@ impl Context<'_> {
     /// Opens the connection and takes it to the state.
     fn enter(&mut self, case: &MatrixCase, planned: &Planned) -> StepResult {
         self.sessions.shift_remove(JUDGED);
-        let port = self.peer(JUDGED)?.port.address();
-        if let Some(peer) = self.peers.get_mut(JUDGED) {
-            // Each connection has a name of its own, so that none can be in another's way.
-            peer.name = format!("m{:03}@{port}", planned.salt);
-        }
+        self.rename_judged(planned.salt)?;
         let through = match (case.state, case.before) {
             (State::AwaitingName, _) => HandshakeStep::Tls,
             (State::AwaitingReply, _) | (_, Some(Before::WrongReply)) => HandshakeStep::Challenge,
@@ -139,7 +147,7 @@ impl Context<'_> {
         self.respond(JUDGED, None, through)
     }
 
-    fn words(&self, planned: &Planned) -> StepResult<Words> {
+    fn words(&self, planned: &Planned, watched: &Watched) -> StepResult<Words> {
         let peer = self.peer(JUDGED)?;
         let heard = self.session(JUDGED)?.heard.get("challenge").and_then(Value::as_str);
         let theirs = heard.and_then(|hex| hex::decode(hex).ok());
@@ -151,7 +159,8 @@ impl Context<'_> {
             proof: theirs.map_or_else(|| random_bytes(32), |theirs| codec::proof(&peer.cookie, &theirs).to_vec()),
             watched: self.peer("watch")?.port.address().to_string(),
             refused: self.peer("refused")?.port.address().to_string(),
-            may_count: std::collections::BTreeSet::new(),
+            may_count: BTreeSet::new(),
+            process: watched.process(),
         })
     }
 
@@ -161,7 +170,8 @@ impl Context<'_> {
             None => Ok(Vec::new()),
             Some(Before::OverLong) => Ok((self.schema().limit(Phase::Session) + 1).to_le_bytes().to_vec()),
             Some(Before::WrongReply) => {
-                let fields = json!({"proof": hex::encode(random_bytes(32)), "challenge": hex::encode(random_bytes(32))});
+                let fields =
+                    json!({"proof": hex::encode(random_bytes(32)), "challenge": hex::encode(random_bytes(32))});
                 let message = Message::from_json(self.schema(), "REPLY", &fields)
                     .map_err(|error| Stop::Harness(format!("REPLY cannot be made: {error}")))?;
                 let encoded = codec::encode(self.schema(), &message)
@@ -169,46 +179,6 @@ impl Context<'_> {
                 Ok(frame(&encoded.payload()))
             }
         }
-    }
-
-    /// Keeps what the input has to do with the table of global names; has the good peer register a name that it may remove.
-    fn note_names(
-        &mut self,
-        planned: &Planned,
-        made: &Made,
-        words: &Words,
-        index: usize,
-        names: &mut Names,
-    ) -> StepResult {
-        let labels: Vec<String> = match made.message.as_deref() {
-            Some("GLOBAL_REGISTER" | "GLOBAL_UNREGISTER") => vec![words.label()],
-            Some("GLOBAL_SYNC") => {
-                (0..2).filter(|item| !made.may_count.contains(item)).map(|item| words.item_label(item)).collect()
-            }
-            _ => return Ok(()),
-        };
-        let counts = planned.cell.reaction == Reaction::Counts;
-        if counts && !made.is_usual {
-            return Ok(());
-        }
-        let removes = made.message.as_deref() == Some("GLOBAL_UNREGISTER");
-        if removes {
-            self.register(&words.label())?;
-            self.fence(&one(GOOD))?;
-        }
-        let labels = if counts && !removes && made.message.as_deref() == Some("GLOBAL_SYNC") {
-            (0..2).map(|item| words.item_label(item)).collect()
-        } else {
-            labels
-        };
-        let group = if counts == removes { &mut names.forbidden } else { &mut names.required };
-        group.extend(labels.into_iter().map(|label| (label, index)));
-        Ok(())
-    }
-
-    fn register(&mut self, name: &str) -> StepResult {
-        let pid = json!({"node_id": 0, "creation": 3, "local": 1});
-        self.send_message(GOOD, "GLOBAL_REGISTER", &json!({"name": name, "pid": pid, "owner": "owner@127.0.0.1:1"}))
     }
 
     fn judge(&mut self, case: &MatrixCase, planned: &Planned, words: &Words) -> StepResult {
@@ -242,7 +212,9 @@ impl Context<'_> {
         loop {
             match self.next_frame(JUDGED, deadline)? {
                 Next::Frame(payload) if self.is_opening(JUDGED, &payload)? => {}
-                Next::Frame(payload) => return Err(self.unexpected(JUDGED, &payload, "the node answered instead of closing")?.into()),
+                Next::Frame(payload) => {
+                    return Err(self.unexpected(JUDGED, &payload, "the node answered instead of closing")?.into());
+                }
                 Next::Closed(ClosingKind::TooLong { announced }, _) => {
                     return Err(Stop::broken(Cause::UnexpectedFrame, "the node answered instead of closing")
                         .expected("the end of the connection")
@@ -324,9 +296,11 @@ impl Context<'_> {
 
     fn unexpected(&self, session: &str, payload: &[u8], sentence: &str) -> StepResult<Broken> {
         let phase = self.session(session)?.phase;
-        Ok(Stop::broken(Cause::UnexpectedFrame, sentence)
-            .expected("the end of the connection")
-            .actual(codec::summary(self.schema(), phase, payload)))
+        Ok(Stop::broken(Cause::UnexpectedFrame, sentence).expected("the end of the connection").actual(codec::summary(
+            self.schema(),
+            phase,
+            payload,
+        )))
     }
 
     /// Nobody has dialled the port that only entries that do not count have named.
@@ -341,72 +315,6 @@ impl Context<'_> {
             .into())
     }
 
-    /// What a peer that joins late is told of the table shows what has been kept. A name that is certainly there sees to it
-    /// that something is told.
-    fn judge_names(&mut self, case: &MatrixCase, names: &Names) -> Result<(), Ended> {
-        if names.required.is_empty() && names.forbidden.is_empty() {
-            return Ok(());
-        }
-        let played = case.inputs.len();
-        let told = self.told_late().map_err(|stop| Ended { at: None, played, stop })?;
-        let broken = |index: usize, cause, sentence: &str, name: &str, expected: &str| {
-            let planned: &Planned = &case.inputs[index];
-            let stop = Stop::broken(cause, format!("{}: {sentence}", planned.input.id))
-                .expected(format!("{name:?} is {expected} the GLOBAL_SYNC of a session that begins later"))
-                .actual(told.join(", "));
-            Ended { at: Some(index), played, stop: stop.into() }
-        };
-        for (name, index) in &names.forbidden {
-            if told.contains(name) {
-                self.inner_cite = Some(case.inputs[*index].cell.requirement.clone());
-                return Err(broken(*index, Cause::UnexpectedFrame, "it has changed the table of names", name, "not in"));
-            }
-        }
-        for (name, index) in &names.required {
-            if !told.contains(name) {
-                self.inner_cite = Some(case.inputs[*index].cell.requirement.clone());
-                return Err(broken(*index, Cause::MissingFrame, "a name is missing in the table", name, "in"));
-            }
-        }
-        Ok(())
-    }
-
-    fn told_late(&mut self) -> StepResult<Vec<String>> {
-        self.register("canary")?;
-        self.fence(&one(GOOD))?;
-        self.join_as(LATE)?;
-        let deadline = self.deadline;
-        loop {
-            match self.next_frame(LATE, deadline)? {
-                Next::Frame(payload) => {
-                    let Ok(decoded) = codec::decode(self.schema(), Phase::Session, &payload) else { continue };
-                    if decoded.message.name == "GLOBAL_SYNC" {
-                        let fields = decoded.message.fields_json();
-                        let entries = fields["entries"].as_array().into_iter().flatten();
-                        let told: Vec<String> =
-                            entries.filter_map(|entry| entry["name"].as_str().map(str::to_owned)).collect();
-                        if told.iter().any(|name| name == "canary") {
-                            return Ok(told);
-                        }
-                        return Err(Stop::broken(Cause::WrongBytes, "a name that was registered is not in the sync")
-                            .blames("REG-15")
-                            .expected("canary")
-                            .actual(told.join(", "))
-                            .into());
-                    }
-                }
-                Next::Closed(kind, _) => return Err(self.early_close(LATE, &kind).expected("GLOBAL_SYNC").into()),
-                Next::TimedOut => {
-                    return Err(Stop::broken(Cause::MissingFrame, "no GLOBAL_SYNC came")
-                        .blames("REG-15")
-                        .expected("GLOBAL_SYNC")
-                        .meanwhile(self.arrived())
-                        .into());
-                }
-            }
-        }
-    }
-
     /// Says which input it was. What the cell asks for is to blame, unless the whole node went.
     fn told(&mut self, stop: Stop, planned: &Planned, bytes: &[u8]) -> Stop {
         let Stop::Broken(mut broken) = stop else { return stop };
@@ -414,7 +322,8 @@ impl Context<'_> {
             self.inner_cite = Some(planned.cell.requirement.clone());
         }
         broken.sentence = format!("{}: {}", planned.input.id, broken.sentence);
-        let place = BytePlace { field: "as sent".to_owned(), offset: 0, hex: hex::encode(&bytes[..bytes.len().min(256)]) };
+        let place =
+            BytePlace { field: "as sent".to_owned(), offset: 0, hex: hex::encode(&bytes[..bytes.len().min(256)]) };
         broken.bytes.get_or_insert(place);
         Stop::Broken(broken)
     }
