@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::{Delivery, DeliveryCase};
+use crate::matrix::MatrixCase;
 use crate::requirement::{Level, Spec};
 use crate::scenario::load::Loaded;
 use crate::schema::Schema;
@@ -52,6 +54,10 @@ pub enum Kind {
     Scenario(Arc<Loaded>, Option<usize>),
     /// A golden vector.
     Vector(Arc<Golden>),
+    /// A part of the matrix of states and inputs.
+    Matrix(Arc<MatrixCase>),
+    /// Vectors under a schedule of delivery.
+    Delivery(Arc<DeliveryCase>),
 }
 
 /// MUST if any of these requirements is one.
@@ -106,6 +112,48 @@ impl Case {
         }
     }
 
+    /// A case of the matrix. Every node has to endure what it is sent, whatever it can do (FRAME-17).
+    #[must_use]
+    pub fn of_matrix(spec: &Spec, matrix: MatrixCase) -> Self {
+        let requirements = matrix.requirements();
+        Self {
+            id: matrix.id.clone(),
+            title: matrix.title(),
+            family: "resilience".to_owned(),
+            level: level_of(spec, &requirements),
+            requirements,
+            needs: Vec::new(),
+            twin: None,
+            slow: false,
+            kind: Kind::Matrix(Arc::new(matrix)),
+        }
+    }
+
+    /// A case of delivery. Its vectors are sent to nodes that may not know what to do with them, and have to be endured.
+    #[must_use]
+    pub fn of_delivery(spec: &Spec, delivery: DeliveryCase) -> Self {
+        let requirements = vec![delivery.delivery.requirement().to_owned()];
+        Self {
+            id: delivery.id.clone(),
+            title: delivery.title(),
+            family: "resilience".to_owned(),
+            level: level_of(spec, &requirements),
+            requirements,
+            needs: Vec::new(),
+            twin: None,
+            slow: false,
+            kind: Kind::Delivery(Arc::new(delivery)),
+        }
+    }
+
+    /// A case of the matrix with one of its inputs alone, where a filter asks for that: `<id>[<input>]`.
+    #[must_use]
+    pub fn alone(&self, spec: &Spec, filter: &str) -> Option<Self> {
+        let Kind::Matrix(matrix) = &self.kind else { return None };
+        let input = filter.strip_prefix(&self.id)?.strip_prefix('[')?.strip_suffix(']')?;
+        Some(Self::of_matrix(spec, matrix.alone(input)?))
+    }
+
     /// Whether a filter of the command line selects this case: a part of its id, or one of its requirements.
     #[must_use]
     pub fn matches(&self, filter: &str) -> bool {
@@ -130,7 +178,8 @@ impl Case {
             Kind::Scenario(loaded, _) => {
                 loaded.scenario.timers != crate::scenario::Timers::default() || loaded.scenario.deadline_ms.is_some()
             }
-            Kind::Vector(_) => false,
+            Kind::Delivery(delivery) => delivery.delivery == Delivery::Segments,
+            Kind::Vector(_) | Kind::Matrix(_) => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The judge of Snow nodes.
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
-//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
+//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`]),
 //! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), inputs that nobody
 //! has written ([`fuzz`]), and what came of it ([`results`], [`report`]).
 //!
@@ -17,6 +17,8 @@ pub mod codec;
 pub mod vectors;
 
 pub mod case;
+pub mod delivery;
+pub mod matrix;
 mod needs;
 pub mod scenario;
 

@@ -41,7 +41,7 @@ impl Stage {
     #[must_use]
     pub fn of(case: &Case) -> Self {
         match &case.kind {
-            Kind::Vector(_) => Self { wire: true, cluster: false },
+            Kind::Vector(_) | Kind::Matrix(_) | Kind::Delivery(_) => Self { wire: true, cluster: false },
             Kind::Scenario(loaded, _) => {
                 Self { wire: !loaded.scenario.peers.is_empty(), cluster: loaded.scenario.nodes.len() > 1 }
             }

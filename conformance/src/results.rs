@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::Delivery;
+use crate::matrix::{Class, State};
 use crate::requirement::Level;
 
 /// Name of the format, in the file's `format`.
@@ -31,6 +33,9 @@ pub struct Results {
     /// How many cases the filters select besides and the run left out: those of the slow set, or all others.
     #[serde(default)]
     pub left_out: usize,
+    /// How what the peers sent arrived.
+    #[serde(default)]
+    pub delivery: Delivery,
     /// What was judged.
     pub node: NodeFacts,
     /// Every requirement of the spec, judged or not.
@@ -85,6 +90,24 @@ pub struct CaseResult {
     /// The verdict, and what belongs to it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The cells of the matrix that it exercises; none for other cases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<CellResult>,
+}
+
+/// What became of the inputs of one class in one state, as far as one case sends them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellResult {
+    /// The state.
+    pub state: State,
+    /// The class of input.
+    pub class: Class,
+    /// To how many inputs the node reacted as it has to.
+    pub passed: usize,
+    /// To how many it did not: 0 or 1, as the first ends its case.
+    pub failed: usize,
+    /// How many it was not sent.
+    pub left_out: usize,
 }
 
 /// A verdict with its reasons.

@@ -77,6 +77,7 @@ pub fn run(
         command: options.command.clone(),
         filters: options.filters.clone(),
         left_out: options.left_out,
+        delivery: environment.delivery,
         node: facts,
         requirements: environment
             .spec

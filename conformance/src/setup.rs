@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
+use crate::delivery::Delivery;
 use crate::needs::MEASURING;
 use crate::results::NodeFacts;
 use crate::runner::{CodecPool, Environment};
@@ -63,6 +64,8 @@ pub struct Options {
     pub fault: Option<String>,
     /// The beginning of the command that repeats a case.
     pub repeat: String,
+    /// How what peers send arrives.
+    pub delivery: Delivery,
     /// Factor for the deadlines of cases.
     pub patience: f64,
 }
@@ -134,6 +137,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
         capabilities,
         root: suite.root.clone(),
         repeat: options.repeat.clone(),
+        delivery: options.delivery,
         patience: options.patience,
     };
     Ok(Ready { environment, facts })

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::case::{Case, CaseSet};
+use crate::delivery;
+use crate::matrix;
 use crate::needs;
 use crate::requirement::{Level, Spec};
 use crate::scenario;
@@ -75,8 +77,16 @@ impl Suite {
             }
         }
         match vectors::load(&schema, &root.join("vectors")) {
-            Ok(corpus) => cases.extend(corpus.vectors().map(|vector| Case::of_vector(&spec, vector))),
+            Ok(corpus) => {
+                cases.extend(corpus.vectors().map(|vector| Case::of_vector(&spec, vector)));
+                let vectors = corpus.sets.iter().flat_map(|set| &set.vectors);
+                cases.extend(delivery::all(&schema, vectors).into_iter().map(|one| Case::of_delivery(&spec, one)));
+            }
             Err(error) => wrong.push(error.to_string()),
+        }
+        match matrix::load(&root.join("spec"), &spec, &schema) {
+            Ok(all) => cases.extend(all.into_iter().map(|one| Case::of_matrix(&spec, one))),
+            Err(lines) => wrong.extend(lines),
         }
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         if wrong.is_empty() { Ok(Self { root: root.to_owned(), spec, schema, cases }) } else { Err(SuiteError(wrong)) }
@@ -87,6 +97,13 @@ impl Suite {
     /// # Errors
     /// Returns the first filter that selects nothing, with what it was perhaps meant to be; or that nothing selected is in the set.
     pub fn select(&self, filters: &[String], set: CaseSet) -> Result<Selection, String> {
+        let alone: Vec<Case> = filters
+            .iter()
+            .filter_map(|filter| self.cases.iter().find_map(|case| case.alone(&self.spec, filter)))
+            .collect();
+        if !alone.is_empty() && alone.len() == filters.len() {
+            return Ok(Selection { cases: alone, left_out: 0 });
+        }
         if let Some(filter) = filters.iter().find(|filter| !self.cases.iter().any(|case| case.matches(filter))) {
             let best = self
                 .cases

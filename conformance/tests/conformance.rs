@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use conformance::case::Case;
+use conformance::delivery::Delivery;
 use conformance::report;
 use conformance::results::{CaseResult, NodeFacts, Outcome, Results};
 use conformance::run::{self, Options};
@@ -58,6 +59,7 @@ fn ready(suite: &Suite) -> Result<Ready, String> {
         manifest,
         target_directory,
         fault: None,
+        delivery: Delivery::Whole,
         patience: 1.0,
     };
     setup::build(&options.manifest, &options.target_directory)

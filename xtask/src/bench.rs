@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use conformance::delivery::Delivery;
 use conformance::results::Outcome;
 use conformance::run::{self, Options};
 use conformance::setup;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         target_directory: workspace::target_directory()?,
         fault: None,
         repeat: "cargo xtask conformance".to_owned(),
+        delivery: Delivery::Whole,
         patience: 1.0,
     };
     let manifest = setup::build(&options.manifest, &options.target_directory)?;

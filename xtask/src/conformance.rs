@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use conformance::case::{Case, CaseSet};
+use conformance::delivery::Delivery;
 use conformance::report::{self, Detail};
 use conformance::results::{Outcome, Results};
 use conformance::run::{self, Options};
@@ -54,6 +55,9 @@ pub(crate) struct Arguments {
     /// Name the slowest cases at the end.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
     slowest: Option<usize>,
+    /// How what scripted peers send arrives: as it is sent, byte by byte, in segments with pauses, or together with what follows.
+    #[arg(long, value_name = "SCHEDULE", value_enum, default_value_t = Schedule::Whole)]
+    delivery: Schedule,
     /// Plant this fault, in a node that has some (`cargo xtask faults --list`).
     #[arg(long, value_name = "ID", hide = true)]
     fault: Option<String>,
@@ -73,6 +77,26 @@ impl From<Set> for CaseSet {
             Set::Quick => Self::Quick,
             Set::Slow => Self::Slow,
             Set::All => Self::All,
+        }
+    }
+}
+
+/// See [`Delivery`].
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Schedule {
+    Whole,
+    Bytes,
+    Segments,
+    Joined,
+}
+
+impl From<Schedule> for Delivery {
+    fn from(schedule: Schedule) -> Self {
+        match schedule {
+            Schedule::Whole => Self::Whole,
+            Schedule::Bytes => Self::Bytes,
+            Schedule::Segments => Self::Segments,
+            Schedule::Joined => Self::Joined,
         }
     }
 }
@@ -110,11 +134,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(fault) = &arguments.fault {
         repeat.push_str(&format!(" --fault {fault}"));
     }
+    match Delivery::from(arguments.delivery) {
+        Delivery::Whole => {}
+        delivery => repeat.push_str(&format!(" --delivery {delivery}")),
+    }
     let options = setup::Options {
         manifest,
         target_directory: workspace::target_directory()?,
         fault: arguments.fault.clone(),
         repeat: repeat.clone(),
+        delivery: arguments.delivery.into(),
         patience: 1.0,
     };
     let ready = setup::build(&options.manifest, &options.target_directory)

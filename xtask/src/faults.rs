@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use conformance::case::Case;
 use conformance::cluster::Manifest;
+use conformance::delivery::Delivery;
 use conformance::results::{CaseResult, Outcome};
 use conformance::run::{self, Options};
 use conformance::setup;
@@ -203,6 +204,7 @@ impl Planting<'_> {
             target_directory: self.target.to_owned(),
             fault: Some(fault.id.clone()),
             repeat: format!("cargo xtask conformance --fault {}", fault.id),
+            delivery: Delivery::Whole,
             patience: PATIENCE,
         };
         let ready = setup::probe(self.suite, self.manifest.clone(), &options)

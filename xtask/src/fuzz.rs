@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use conformance::delivery::Delivery;
 use conformance::fuzz::{self, Finding, Input, Limit, Outcome, Plan, Seeds, Target};
 use conformance::setup;
 use conformance::vectors;
@@ -64,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         target_directory: workspace::target_directory()?,
         fault: arguments.fault.clone(),
         repeat: repeat.clone(),
+        delivery: Delivery::Whole,
         patience: 1.0,
     };
     let ready = setup::build(&options.manifest, &options.target_directory)
@@ -95,13 +97,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(input) = &arguments.input {
         return conclude(fuzz::ask(&plan, input).map(|outcome| vec![outcome]));
     }
-    let can = |target: Target| target.capability().is_none_or(|name| environment.capabilities.iter().any(|c| c == name));
+    let can =
+        |target: Target| target.capability().is_none_or(|name| environment.capabilities.iter().any(|c| c == name));
     let targets: Vec<Target> = match arguments.target.as_slice() {
         [] => Target::ALL.into_iter().filter(|target| can(*target)).collect(),
         asked => asked.to_vec(),
     };
     if let Some(target) = targets.iter().find(|target| !can(**target)) {
-        bail!("{} does not have the capability `{}`", environment.manifest.name, target.capability().unwrap_or_default());
+        bail!(
+            "{} does not have the capability `{}`",
+            environment.manifest.name,
+            target.capability().unwrap_or_default()
+        );
     }
     println!("seed {}", plan.seed);
     let mut outcomes = Vec::new();

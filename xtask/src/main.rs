@@ -11,6 +11,7 @@ mod coverage;
 mod faults;
 mod fuzz;
 mod independence;
+mod matrix;
 mod promises;
 mod scenarios;
 mod simulate;
@@ -31,6 +32,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Show state by state and input by input what a node makes of what it is sent.
+    Matrix(matrix::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
     /// Ask a node about inputs that nobody has written: its codec has to agree with the harness's, and it has to outlive them.
@@ -61,6 +64,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),

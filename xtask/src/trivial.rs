@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use conformance::case::CaseSet;
+use conformance::delivery::Delivery;
 use conformance::requirement::Level;
 use conformance::results::Outcome;
 use conformance::run::{self, Options};
@@ -51,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             manifest,
             target_directory: workspace::target_directory()?,
             fault: None,
+            delivery: Delivery::Whole,
             patience: PATIENCE,
         };
         let manifest = setup::build(&options.manifest, &options.target_directory)?;

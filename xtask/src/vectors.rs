@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use conformance::case::{Case, Kind};
 use conformance::codec::{explain, explain_frame, explain_term};
+use conformance::delivery::Delivery;
 use conformance::report;
 use conformance::requirement::Spec;
 use conformance::results::Outcome;
@@ -67,6 +68,7 @@ fn judged(node: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         target_directory: workspace::target_directory()?,
         fault: None,
         repeat: "cargo xtask conformance".to_owned(),
+        delivery: Delivery::Whole,
         patience: 1.0,
     };
     let manifest = setup::build(&options.manifest, &options.target_directory)?;

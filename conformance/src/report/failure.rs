@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::delivery::Delivery;
 use crate::results::{CaseResult, Direction, Failure, NodeLog, Problem, Results, SessionTrace};
 
 /// The report of one failure, as lines of text.
@@ -28,6 +29,9 @@ pub fn failure(results: &Results, case: &CaseResult, failure: &Failure) -> Strin
     }
     if let Some(place) = &failure.place {
         line(&mut text, &format!("  step         {place}"));
+    }
+    if results.delivery != Delivery::Whole {
+        line(&mut text, &format!("  delivery     {}", results.delivery));
     }
     if !failure.meanwhile.is_empty() {
         line(&mut text, "  meanwhile");

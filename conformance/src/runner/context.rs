@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{ControlClient, NodeProcess, PendingCall, fixed_port};
+use crate::delivery::Delivery;
 use crate::peer::{Connection, Flood, Listener, ListenerOptions, ReservedPort};
 use crate::relay::Relays;
 use crate::scenario::expression::walk;
@@ -16,6 +17,7 @@ use crate::scenario::{Expression, NodeSpec, PeerSpec, RelayMode, Scenario, Scope
 use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
+use super::delivery::{PAUSES_OF_A_CASE, PAUSES_OF_A_CONNECTION};
 use super::environment::Environment;
 use super::measuring::Measured;
 use super::running::Running;
@@ -48,6 +50,12 @@ pub(crate) struct Context<'a> {
     pub(super) step_start: Instant,
     /// Dropped last: nodes and peers are gone by then, and nothing can hold up the relays' threads.
     pub(super) relays: Relays,
+    /// How what peers send arrives.
+    pub(super) delivery: Delivery,
+    /// Which of its cuts the next send is paused at.
+    pub(super) turn: usize,
+    /// How many more sends are paused.
+    pub(super) pauses: usize,
     /// The requirement cited by the innermost step that failed.
     pub(super) inner_cite: Option<String>,
 }
@@ -103,7 +111,7 @@ pub(super) enum Port {
 }
 
 impl Port {
-    fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         match self {
             Self::Listening(listener) => listener.address(),
             Self::Refusing(port) => port.address(),
@@ -122,6 +130,10 @@ pub(super) struct Session {
     pub(super) unread: VecDeque<Vec<u8>>,
     /// What the node said in the handshake.
     pub(super) heard: Map<String, Value>,
+    /// What is held back until something is awaited.
+    pub(super) held: Vec<u8>,
+    /// How many more sends are paused.
+    pub(super) pauses: usize,
 }
 
 impl Session {
@@ -134,6 +146,15 @@ impl Session {
             opening: Opening::Skip,
             unread: VecDeque::new(),
             heard: Map::new(),
+            held: Vec::new(),
+            pauses: PAUSES_OF_A_CONNECTION,
+        }
+    }
+
+    /// Sends what has been held back, in one write.
+    pub(super) fn release(&mut self) {
+        if !self.held.is_empty() {
+            self.connection.send(&std::mem::take(&mut self.held));
         }
     }
 }
@@ -171,6 +192,9 @@ impl<'a> Context<'a> {
             measured: IndexMap::new(),
             step_start: start,
             relays: Relays::new(environment.schema.clone()),
+            delivery: if scenario.delivered_whole.is_some() { Delivery::Whole } else { environment.delivery },
+            turn: 0,
+            pauses: PAUSES_OF_A_CASE,
             inner_cite: None,
         };
         for (key, spec) in &scenario.peers {

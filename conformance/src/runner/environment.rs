@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::case::Case;
 use crate::cluster::{CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
+use crate::delivery::Delivery;
 use crate::requirement::Spec;
 use crate::scenario::{Scenario, Timers};
 use crate::schema::Schema;
@@ -37,6 +38,8 @@ pub struct Environment {
     pub root: PathBuf,
     /// The beginning of the command that repeats a case.
     pub repeat: String,
+    /// How what peers send arrives, unless a case says otherwise.
+    pub delivery: Delivery,
     /// Factor for the deadlines of cases: below 1 where failures are expected and waiting for them is waste.
     pub patience: f64,
 }
@@ -77,7 +80,7 @@ impl Environment {
             + longer(timers.heartbeat_timeout_ms, declared.heartbeat_timeout_ms)
             + longer(timers.handshake_timeout_ms, declared.handshake_timeout_ms);
         let base = Duration::from_millis(scenario.deadline_ms.unwrap_or(DEADLINE_MS));
-        base.mul_f64(self.patience) + Duration::from_millis(extra)
+        base.mul_f64(self.patience) + Duration::from_millis(extra) + self.delivery.patience()
     }
 
     /// The command that repeats just this case.

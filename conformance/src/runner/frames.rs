@@ -167,6 +167,7 @@ impl Context<'_> {
 
     /// The next frame of a session: one that was set aside, or the next to arrive.
     pub(super) fn next_frame(&mut self, name: &str, deadline: Instant) -> StepResult<Next> {
+        self.release();
         let session = self.session_mut(name)?;
         if let Some(payload) = session.unread.pop_front() {
             return Ok(Next::Frame(payload));
@@ -278,8 +279,9 @@ impl Context<'_> {
             let mut pong = vec![0xF1];
             pong.extend(&nonce);
             let deadline = self.deadline;
+            self.deliver_at_once(&name, &frame(&ping))?;
+            self.release();
             let session = self.session_mut(&name)?;
-            session.connection.send(&frame(&ping));
             loop {
                 match session.connection.next(deadline) {
                     Received::Frame { payload, .. } if payload == pong => break,

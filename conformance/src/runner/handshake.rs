@@ -105,12 +105,11 @@ impl Context<'_> {
             .map_err(|error| Stop::Harness(format!("{message} cannot be made: {error}")))?;
         let encoded = codec::encode(self.schema(), &message)
             .map_err(|error| Stop::Harness(format!("{} cannot be encoded: {error}", message.name)))?;
-        self.session(name)?.connection.send(&frame(&encoded.payload()));
-        Ok(())
+        self.deliver(name, &frame(&encoded.payload()))
     }
 
     /// The next frame, which has to be this handshake message.
-    fn handshake_message(
+    pub(super) fn handshake_message(
         &mut self,
         name: &str,
         message: &str,
@@ -162,7 +161,7 @@ impl Context<'_> {
         }
     }
 
-    fn same_proof(
+    pub(super) fn same_proof(
         &self,
         session: &str,
         message: &str,

@@ -57,7 +57,7 @@ impl Context<'_> {
             return Ok(());
         }
         let held = held(&self.relays.state().look());
-        Err(self.nothing_came("what a link was to be held at did not come").map_or_else(
+        Err(self.nothing_on_link("what a link was to be held at did not come").map_or_else(
             |stop| stop,
             |broken| {
                 broken
@@ -196,7 +196,7 @@ impl Context<'_> {
         };
         let expected = format!("{wanted} {message} {} over {}", fields.describe(self)?, described(&links, &from));
         if passed < at_least {
-            return Err(match self.nothing_came(&format!("too few {message} went over a link")) {
+            return Err(match self.nothing_on_link(&format!("too few {message} went over a link")) {
                 Ok(broken) => broken.expected(expected).actual(passed.to_string()).into(),
                 Err(stop) => stop,
             });
@@ -253,7 +253,7 @@ impl Context<'_> {
     }
 
     /// What is missing, or the crash that is the reason.
-    fn nothing_came(&self, sentence: &str) -> Result<super::stop::Broken, Stop> {
+    fn nothing_on_link(&self, sentence: &str) -> Result<super::stop::Broken, Stop> {
         match self.any_crash() {
             Some(crash) => Err(crash),
             None => Ok(Stop::broken(Cause::MissingFrame, sentence).meanwhile(self.arrived())),

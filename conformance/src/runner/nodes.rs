@@ -205,6 +205,7 @@ impl Context<'_> {
 
     /// After the last step every node that should run still runs, and ends in good order when asked to.
     pub(super) fn finish(&mut self) -> StepResult {
+        self.release();
         let keys: Vec<String> = self.nodes.keys().cloned().collect();
         let running: BTreeSet<&String> = keys.iter().filter(|key| self.nodes[*key].running.is_some()).collect();
         for key in &running {

@@ -4,13 +4,16 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
 use crate::case::{Case, Kind};
-use crate::results::{Blame, CaseResult, Failure, Outcome, Problem};
+use crate::delivery::DeliveryCase;
+use crate::matrix::MatrixCase;
+use crate::results::{Blame, CaseResult, CellResult, Failure, Outcome, Problem};
 use crate::scenario::load::Loaded;
 use crate::scenario::model::StartWhen;
 use crate::scenario::{Step, Verb};
 
 use super::context::Context;
 use super::environment::Environment;
+use super::matrix::Ended;
 use super::stop::{Broken, StepResult, Stop};
 
 /// Plays a case.
@@ -18,10 +21,13 @@ use super::stop::{Broken, StepResult, Stop};
 pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResult {
     let start = Instant::now();
     let missing = case.needs.iter().find(|need| !environment.capabilities.contains(need));
+    let mut cells = Vec::new();
     let outcome = match (missing, &case.kind) {
         (Some(missing), _) => Outcome::Skipped { missing: missing.clone() },
         (None, Kind::Scenario(loaded, row)) => guarded(environment, case, || scenario(environment, case, loaded, *row)),
         (None, Kind::Vector(vector)) => guarded(environment, case, || super::vector::judge(environment, case, vector)),
+        (None, Kind::Delivery(all)) => guarded(environment, case, || deliveries(environment, case, all)),
+        (None, Kind::Matrix(all)) => guarded(environment, case, || matrix(environment, case, all, &mut cells)),
     };
     CaseResult {
         id: case.id.clone(),
@@ -32,6 +38,7 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         repetition,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         outcome,
+        cells,
     }
 }
 
@@ -70,6 +77,51 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
         context.finish()
     });
     let path = loaded.path.strip_prefix(&environment.root).unwrap_or(&loaded.path).display().to_string();
+    let place = place.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+    concluded(environment, case, &context, result, place)
+}
+
+/// A case of delivery.
+fn deliveries(environment: &Environment, case: &Case, all: &DeliveryCase) -> Outcome {
+    let mut context = match Context::new(environment, super::matrix::head(), None) {
+        Ok(context) => context,
+        Err(stop) => return without_context(environment, case, stop),
+    };
+    let result = context.start_all().and_then(|()| context.deliveries(all));
+    concluded(environment, case, &context, result, "conformance/matrix.md, Delivery".to_owned())
+}
+
+/// A case of the matrix; a failure is repeated with the one input that showed it.
+fn matrix(environment: &Environment, case: &Case, all: &MatrixCase, cells: &mut Vec<CellResult>) -> Outcome {
+    let mut context = match Context::new(environment, super::matrix::head(), None) {
+        Ok(context) => context,
+        Err(stop) => return without_context(environment, case, stop),
+    };
+    let ended = match context.start_all() {
+        Ok(()) => context.matrix(all).err(),
+        Err(stop) => Some(Ended { at: None, played: 0, stop }),
+    };
+    let (at, played, result) = match ended {
+        None => (None, all.inputs.len(), Ok(())),
+        Some(Ended { at, played, stop }) => (at, played, Err(stop)),
+    };
+    *cells = all.cells(played, at);
+    let place = "spec/resilience.md, Reactions".to_owned();
+    let mut outcome = concluded(environment, case, &context, result, place);
+    if let (Outcome::Fail { failure }, Some(at), false) = (&mut outcome, at, case.id.ends_with(']')) {
+        failure.repeat = format!("{} '{}[{}]'", environment.repeat, case.id, all.inputs[at].input.id);
+    }
+    outcome
+}
+
+/// The verdict that follows from how the steps have ended, and at which place.
+fn concluded(
+    environment: &Environment,
+    case: &Case,
+    context: &Context<'_>,
+    result: StepResult,
+    place: String,
+) -> Outcome {
     match result {
         Ok(()) => Outcome::Pass,
         Err(Stop::Broken(broken)) => {
@@ -84,7 +136,7 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
                     requirement,
                     sentence,
                     cause,
-                    place: Some(place.map_or_else(|| path.clone(), |line| format!("{path}:{line}"))),
+                    place: Some(place),
                     expected,
                     actual,
                     bytes,
@@ -95,11 +147,8 @@ fn scenario(environment: &Environment, case: &Case, loaded: &Loaded, row: Option
                 }),
             }
         }
-        Err(Stop::Adapter(message)) => error(environment, case, Blame::Adapter, message, &context),
-        Err(Stop::Harness(message)) => {
-            let at = place.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
-            error(environment, case, Blame::Harness, format!("{at}: {message}"), &context)
-        }
+        Err(Stop::Adapter(message)) => error(environment, case, Blame::Adapter, message, context),
+        Err(Stop::Harness(message)) => error(environment, case, Blame::Harness, format!("{place}: {message}"), context),
     }
 }
 
@@ -136,6 +185,9 @@ impl Context<'_> {
     /// Plays one step.
     pub(super) fn step(&mut self, step: &Step) -> StepResult {
         self.step_start = Instant::now();
+        if !matches!(step.verb, Verb::Send(_) | Verb::For(_) | Verb::Let(_)) {
+            self.release();
+        }
         let result = match &step.verb {
             Verb::Start(node) => self.start_node(node),
             Verb::Stop(node) => self.stop_node(node),

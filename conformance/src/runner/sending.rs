@@ -27,21 +27,18 @@ impl Context<'_> {
         };
         let frames = step.frames();
         let bytes = self.repeated(phase, &frames, times)?;
-        let pieces = match &step.pieces {
-            None => vec![(bytes, Duration::ZERO)],
-            Some(pieces) => cut(&bytes, pieces, self)?,
-        };
+        let pieces = step.pieces.as_ref().map(|pieces| cut(&bytes, pieces, self)).transpose()?;
         if frames.iter().any(|frame| self.authenticates(&name, frame)) {
             self.begin_session(&name)?;
         }
-        let connection = &self.session(&name)?.connection;
         if step.beneath_tls {
-            for (bytes, _) in pieces {
-                connection.send_beneath_tls(&bytes);
-            }
-        } else {
-            connection.send_pieces(pieces);
+            self.release();
+            self.session(&name)?.connection.send_beneath_tls(&bytes);
+            return Ok(());
         }
+        let Some(pieces) = pieces else { return self.deliver(&name, &bytes) };
+        self.release();
+        self.session(&name)?.connection.send_pieces(pieces);
         Ok(())
     }
 

@@ -140,7 +140,8 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn incoming(&mut self, node: &str, peer: &str) -> StepResult<Incoming> {
+    pub(super) fn incoming(&mut self, node: &str, peer: &str) -> StepResult<Incoming> {
+        self.release();
         let Port::Listening(listener) = &self.peer(peer)?.port else {
             return Err(Stop::Harness(format!("peer `{peer}` does not listen")));
         };

@@ -32,6 +32,9 @@ pub struct Scenario {
     /// `true`: it takes long by its nature (many connections, many bytes, long timers), and runs in the slow set alone.
     #[serde(default)]
     pub slow: bool,
+    /// Why the case makes sense only where what is sent arrives as it is sent, whatever `--delivery` says: say so where it does.
+    #[serde(default)]
+    pub delivered_whole: Option<String>,
     /// Timers that every node of the case is started with; those not given are the protocol's defaults.
     #[serde(default)]
     pub timers: Timers,

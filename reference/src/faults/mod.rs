@@ -16,6 +16,7 @@ mod told;
 mod codec;
 mod framing;
 mod handshake;
+mod matrix;
 mod membership;
 mod process;
 mod registry;

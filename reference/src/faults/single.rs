@@ -28,6 +28,7 @@ macro_rules! single {
 }
 
 single! {
+    on_bytes_in: OnBytesIn = bytes_in(context: &mut Context<'_>, conn: ConnId, bytes: Vec<u8>) -> Vec<u8>;
     on_transport: OnTransport = transport(transport: &mut Transport);
     on_frame_limit: OnFrameLimit = frame_limit(context: &mut Context<'_>, conn: ConnId, limit: usize) -> usize;
     on_frame_in: OnFrameIn = frame_in(context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>>;

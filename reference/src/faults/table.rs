@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{
-    codec, filter::Filter, framing, handshake, membership, process, registry, resilience, room, supervisor, term,
+    codec, filter::Filter, framing, handshake, matrix, membership, process, registry, resilience, room, supervisor,
+    term,
 };
 
 /// One planted bug.
@@ -30,6 +31,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &room::TABLES,
     &[supervisor::FAULTS],
     &[term::FAULTS],
+    &[matrix::FAULTS],
 ];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {

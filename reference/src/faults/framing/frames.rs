@@ -40,7 +40,7 @@ impl Filter for SplitLengthIsLost {
 }
 
 /// Closes a connection in `phase` that pauses for longer than `most` within a frame.
-pub(super) fn pause_closes(phase: Phase, most: Duration) -> Box<dyn Filter> {
+pub(in super::super) fn pause_closes(phase: Phase, most: Duration) -> Box<dyn Filter> {
     Box::new(PauseCloses { phase, most, places: Places::default(), last: BTreeMap::new() })
 }
 

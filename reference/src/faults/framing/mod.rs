@@ -22,6 +22,9 @@ use crate::{
     wire::{MAX_SESSION_PAYLOAD, message::Phase},
 };
 
+pub(super) use frames::pause_closes;
+pub(super) use tolerance::closes;
+
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "refuse-tls-1-2",

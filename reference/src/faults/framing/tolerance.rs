@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Closes the connection of each payload that is `intolerable`.
-pub(super) fn closes(intolerable: fn(Phase, &[u8]) -> bool) -> Box<dyn Filter> {
+pub(in super::super) fn closes(intolerable: fn(Phase, &[u8]) -> bool) -> Box<dyn Filter> {
     on_frame_in(move |context, conn, payload| {
         if context.phase(conn).is_some_and(|phase| intolerable(phase, &payload)) {
             context.close(conn);
