@@ -185,7 +185,7 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: u
 /// How many failures of one case are shown in full; a repeated run may have many.
 const SHOWN: usize = 2;
 
-fn print_failures(results: &Results) {
+pub(crate) fn print_failures(results: &Results) {
     let mut shown: HashMap<&str, usize> = HashMap::new();
     for case in &results.cases {
         let text = match &case.outcome {

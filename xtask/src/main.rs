@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chaos;
 mod ci;
 mod conformance;
 mod coverage;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Play scenarios that draw what they do from a seed, with fresh seeds, until one fails.
+    Chaos(chaos::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
@@ -55,6 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),

@@ -4,12 +4,17 @@
 //! peers, sessions and names of one case), the steps by what they touch, and `play`, which does one case from start to verdict.
 
 mod calls;
+mod chaos;
 mod checks;
 mod context;
+mod converged;
 mod dials;
 mod environment;
 mod frames;
 mod handshake;
+mod history;
+mod invariants;
+mod ledger;
 mod members;
 mod nodes;
 mod notifications;

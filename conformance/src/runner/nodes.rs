@@ -49,6 +49,7 @@ impl Context<'_> {
         client
             .initialize(self.deadline)
             .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
+        self.ledger.run_begins(key, client.clone());
         self.node_mut(key)?.running = Some(Running::Control { process, client });
         Ok(())
     }
@@ -241,6 +242,7 @@ fn restarts(steps: &[Step], key: &str) -> bool {
     let ends = |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key);
     steps.iter().any(|step| match &step.verb {
         Verb::For(repeat) => restarts(&repeat.steps, key),
+        Verb::Chaos(_) => true,
         _ => ends(step),
     })
 }

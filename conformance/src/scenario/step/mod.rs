@@ -11,12 +11,14 @@ use super::Expression;
 use super::short::OrShort;
 
 mod calls;
+mod cluster;
 mod connections;
 mod flow;
 mod frames;
 mod members;
 
 pub use calls::*;
+pub use cluster::*;
 pub use connections::*;
 pub use flow::*;
 pub use frames::*;
@@ -137,6 +139,13 @@ verbs! {
     "close_member" => CloseMember(CloseMember),
     /// Awaits that the node ends a member's connection.
     "expect_member_closed" => ExpectMemberClosed(String),
+
+    /// Waits until all these nodes list exactly each other and hold the same global names: those that were registered for their live processes.
+    "converged" => Converged(Converged),
+    /// After a barrier: judges everything that all nodes of the case have told so far, over all their runs.
+    "invariants" => Invariants(Invariants),
+    /// Does random deeds to the nodes of the case, which all say `start: later`, and judges agreement and invariants on the way and at the end.
+    "chaos" => Chaos(Chaos),
 
     /// Runs steps once for each value.
     "for" => For(For),
