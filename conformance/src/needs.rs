@@ -81,7 +81,7 @@ impl Needs<'_> {
             Verb::Await(_) => self.need(CONTROL),
             Verb::MakeDial(dial) if dial.call.is_some() => self.need(CONTROL),
             Verb::Member(_) => self.need("rooms"),
-            Verb::Invariants(_) => self.need(CONTROL),
+            Verb::Introduce(_) | Verb::Invariants(_) => self.need(CONTROL),
             Verb::Converged(step) => {
                 self.need(CONTROL);
                 if step.names_of.as_ref().is_none_or(|owners| !owners.names().is_empty()) {

@@ -27,6 +27,8 @@ pub(super) struct Holds {
     name: String,
     creation: Option<u8>,
     lists: BTreeSet<String>,
+    /// A node that it lists more than once.
+    twice: Option<String>,
     /// Peers of sessions that it has told the beginning and not the end of, with their creations.
     sessions: BTreeMap<String, u64>,
     /// Nothing where names are not judged.
@@ -81,7 +83,12 @@ impl Context<'_> {
                 answer.map_err(|error| call_stop(key, method, error))
             };
             let list = ask("node.list")?;
-            let lists = list["nodes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let (mut lists, mut twice) = (BTreeSet::new(), None);
+            for name in list["nodes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if !lists.insert(name.to_owned()) {
+                    twice = Some(name.to_owned());
+                }
+            }
             let table = if names { ask("global.names")? } else { Value::Null };
             let entries = table["names"].as_array().into_iter().flatten();
             let entries =
@@ -91,7 +98,8 @@ impl Context<'_> {
                 Holds {
                     name: node.name.clone(),
                     creation: node.creation,
-                    lists: lists.map(str::to_owned).collect(),
+                    lists,
+                    twice,
                     sessions: node.client()?.look_at_events(open_sessions),
                     names: entries.collect(),
                 },
@@ -138,7 +146,7 @@ impl Context<'_> {
             };
             (owners.get(&pid.node)? == &Some(pid.creation)).then_some((name, pid))
         };
-        self.ledger.names().into_iter().filter_map(present).collect()
+        self.ledger.living_names().into_iter().filter_map(present).collect()
     }
 
     /// What every live node holds, for a report; nodes that do not answer are left out.
@@ -158,7 +166,7 @@ fn wrong_list(key: &str, holds: &Holds, others: &[&Holds]) -> Option<Breach> {
     let missing: Vec<&str> = wanted.difference(&holds.lists).map(String::as_str).collect();
     let extra: Vec<&str> = holds.lists.difference(&wanted).map(String::as_str).collect();
     let (sentence, requirement) = match (missing.as_slice(), extra.as_slice()) {
-        ([], []) => return None,
+        ([], []) => (format!("`{key}` lists {} twice", holds.twice.as_ref()?), "MEM-5"),
         ([], extra) => (format!("`{key}` still lists {}", extra.join(", ")), "MEM-39"),
         (missing, _) => (format!("`{key}` does not list {}", missing.join(", ")), "MEM-15"),
     };

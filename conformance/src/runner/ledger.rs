@@ -13,9 +13,9 @@ pub(super) struct Ledger {
     /// Every run of every node; those that have ended, too.
     pub(super) runs: Vec<Run>,
     /// Names that were registered with success and not unregistered.
-    names: Vec<Registered>,
+    pub(super) names: Vec<Registered>,
     /// Processes that a request has ended.
-    ended: BTreeSet<Pid>,
+    pub(super) ended: BTreeSet<Pid>,
     /// Monitors that were made.
     pub(super) monitors: Vec<Monitor>,
     /// Watches that were begun: run, watcher and watched node.
@@ -174,7 +174,7 @@ impl Ledger {
 
     /// The names that were registered for processes which, as far as is known, live: those that nobody has ended, and whose own run has not
     /// told their end.
-    pub(super) fn names(&self) -> Vec<Registered> {
+    pub(super) fn living_names(&self) -> Vec<Registered> {
         let mut names = self.names.clone();
         names.retain(|registered| !self.ended.contains(&registered.pid));
         for run in &self.runs {

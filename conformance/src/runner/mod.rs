@@ -13,6 +13,7 @@ mod environment;
 mod frames;
 mod handshake;
 mod history;
+mod introductions;
 mod invariants;
 mod ledger;
 mod members;

@@ -239,7 +239,9 @@ fn start_params(name: &str, cookie: &[u8], timers: Timers) -> Value {
 
 /// Whether the steps start this node again: then its port is not left to chance.
 fn restarts(steps: &[Step], key: &str) -> bool {
-    let ends = |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key);
+    // A name that is known only when the step is played may be any.
+    let ends =
+        |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key || node.contains("${"));
     steps.iter().any(|step| match &step.verb {
         Verb::For(repeat) => restarts(&repeat.steps, key),
         Verb::Chaos(_) => true,

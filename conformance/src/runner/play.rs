@@ -174,6 +174,7 @@ impl Context<'_> {
             Verb::MemberReading(step) => self.member_reading(step),
             Verb::CloseMember(step) => self.close_member(step),
             Verb::ExpectMemberClosed(member) => self.expect_member_closed(member),
+            Verb::Introduce(step) => self.introduce_pairs(step),
             Verb::Converged(step) => self.converged(step),
             Verb::Invariants(step) => self.invariants(step),
             Verb::Chaos(step) => self.chaos(step),

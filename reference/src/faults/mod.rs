@@ -13,6 +13,7 @@ mod single;
 mod stream;
 mod told;
 
+mod cluster;
 mod framing;
 mod handshake;
 mod membership;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{filter::Filter, framing, handshake, membership, process, registry, room, supervisor, term};
+use super::{cluster, filter::Filter, framing, handshake, membership, process, registry, room, supervisor, term};
 
 /// One planted bug.
 pub(crate) struct Fault {
@@ -26,6 +26,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &room::TABLES,
     &[supervisor::FAULTS],
     &[term::FAULTS],
+    &[cluster::FAULTS],
 ];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn requirements_are_a_family_and_a_number() {
-        const FAMILIES: [&str; 8] = ["FRAME", "HS", "MEM", "PROC", "REG", "ROOM", "SUP", "TERM"];
+        const FAMILIES: [&str; 9] = ["FRAME", "HS", "MEM", "PROC", "REG", "RES", "ROOM", "SUP", "TERM"];
         for Fault { id, requirement, .. } in all() {
             let (family, number) = requirement.split_once('-').unwrap();
             assert!(FAMILIES.contains(&family), "{id}: {requirement}");

@@ -139,6 +139,10 @@ impl Cluster {
         nodes.iter().map(|node| self.keys[*node].clone()).collect()
     }
 
+    pub(super) fn pairs(&self, pairs: &[(usize, usize)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(node, to)| (self.keys[*node].clone(), self.keys[*to].clone())).collect()
+    }
+
     /// All other nodes, live or not.
     pub(super) fn keys_beside(&self, nodes: &[usize]) -> Vec<String> {
         let beside: Vec<usize> = (0..self.keys.len()).filter(|node| !nodes.contains(node)).collect();

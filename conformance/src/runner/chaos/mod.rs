@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{CallError, PendingCall, RpcError};
 use crate::scenario::model::StartWhen;
 use crate::scenario::step::Chaos;
 
@@ -27,8 +26,6 @@ use plan::{Action, Shown};
 
 /// The room in which every node has a member.
 const ROOM: &str = "everybody";
-/// `connect failed`: the other side may not yet have noticed what this one has.
-const CONNECT_FAILED: i64 = -32004;
 
 impl Context<'_> {
     /// Does random deeds, and judges what comes of them.
@@ -67,7 +64,7 @@ impl Context<'_> {
             Action::Heal(pairs) => {
                 let part = cluster.part.take().unwrap_or_default();
                 self.join_again(&cluster.keys_of(&part), &cluster.keys_beside(&part))?;
-                self.introduce(cluster, pairs)
+                self.introduce(&cluster.pairs(pairs))
             }
             Action::Register(node) => {
                 let key = cluster.keys[*node].clone();
@@ -116,32 +113,7 @@ impl Context<'_> {
             self.join_room_as(&format!("member of {key}, run {run}"), &key, ROOM)?;
         }
         let pairs: Vec<(usize, usize)> = pairs.iter().copied().filter(|(node, to)| node != to).collect();
-        self.introduce(cluster, &pairs)
-    }
-
-    /// Introduces nodes, all at once. One that is refused is introduced again: the other may have been about to dial.
-    fn introduce(&mut self, cluster: &Cluster, pairs: &[(usize, usize)]) -> StepResult {
-        let connect = |context: &Self, node: usize, to: usize| -> StepResult<PendingCall> {
-            let name = context.node(&cluster.keys[to])?.name.clone();
-            Ok(context.node(&cluster.keys[node])?.client()?.start_call("node.connect", json!({"node": name})))
-        };
-        let mut calls = Vec::new();
-        for (node, to) in pairs {
-            calls.push((*node, *to, connect(self, *node, *to)?));
-        }
-        for (node, to, mut call) in calls {
-            loop {
-                match call.wait(self.deadline) {
-                    Ok(_) => break,
-                    Err(CallError::Rpc(RpcError { code: CONNECT_FAILED, .. })) if Instant::now() < self.deadline => {
-                        thread::sleep(POLL);
-                        call = connect(self, node, to)?;
-                    }
-                    Err(error) => return Err(call_stop(&cluster.keys[node], "node.connect", error)),
-                }
-            }
-        }
-        Ok(())
+        self.introduce(&cluster.pairs(&pairs))
     }
 
     fn monitor(&mut self, cluster: &mut Cluster, by: usize, process: usize) -> StepResult {
@@ -201,7 +173,7 @@ impl Context<'_> {
             self.broadcast(cluster, by)?;
         }
         loop {
-            match self.observed(cluster).and_then(|observed| Ok(cluster.owed(&observed)))? {
+            match self.observed(cluster).map(|observed| cluster.owed(&observed))? {
                 None => break,
                 Some(breach) if Instant::now() >= self.deadline => {
                     return Err(broken(breach).meanwhile(self.tables()).into());

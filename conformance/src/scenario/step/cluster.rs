@@ -6,6 +6,14 @@ use serde::Deserialize;
 use super::connections::Sessions;
 use crate::scenario::Expression;
 
+/// See [`super::Verb::Introduce`].
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Introduce {
+    /// A list of pairs: `[[b, a]]` has `b` connect to `a`.
+    pub pairs: Expression,
+}
+
 /// See [`super::Verb::Converged`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

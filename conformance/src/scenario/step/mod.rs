@@ -140,6 +140,8 @@ verbs! {
     /// Awaits that the node ends a member's connection.
     "expect_member_closed" => ExpectMemberClosed(String),
 
+    /// Has nodes connect to others, all at the same moment, and awaits that each is; one that is refused tries again.
+    "introduce" => Introduce(Introduce),
     /// Waits until all these nodes list exactly each other and hold the same global names: those that were registered for their live processes.
     "converged" => Converged(Converged),
     /// After a barrier: judges everything that all nodes of the case have told so far, over all their runs.
