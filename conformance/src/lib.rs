@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
 //! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`case`]),
-//! what it is played with ([`peer`], [`cluster`], [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
+//! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), and what came
 //! of it ([`results`], [`report`]).
 //!
 //! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
@@ -22,6 +22,7 @@ pub mod scenario;
 
 pub mod cluster;
 pub mod peer;
+mod relay;
 pub mod websocket;
 
 pub mod run;

@@ -24,6 +24,8 @@ pub struct WireOnlyStart {
     pub host: IpAddr,
     /// The port that it binds; `None`: a free one. Give the former one to start a node again under its name.
     pub port: Option<u16>,
+    /// The port that its name carries, where that is not the one it binds: it is dialled through something that stands before it.
+    pub named_port: Option<u16>,
     /// The cookie's bytes.
     pub cookie: Vec<u8>,
 }
@@ -31,7 +33,7 @@ pub struct WireOnlyStart {
 impl WireOnlyStart {
     /// A node on a free port of 127.0.0.1.
     pub fn new(label: &str, cookie: &[u8]) -> Self {
-        Self { label: label.to_owned(), host: Ipv4Addr::LOCALHOST.into(), port: None, cookie: cookie.to_owned() }
+        Self { label: label.to_owned(), host: Ipv4Addr::LOCALHOST.into(), port: None, named_port: None, cookie: cookie.to_owned() }
     }
 }
 
@@ -98,7 +100,7 @@ impl WireOnlyNode {
         // Temporary files are made with mode 0600.
         let mut cookie = NamedTempFile::with_prefix("cookie-").map_err(harness("cookie file"))?;
         cookie.write_all(&start.cookie).and_then(|()| cookie.flush()).map_err(harness("cookie file"))?;
-        let name = format!("{}@{host}:{}", start.label, address.port());
+        let name = format!("{}@{host}:{}", start.label, start.named_port.unwrap_or(address.port()));
         let command = run
             .filled("name", &name)
             .filled("host", &host)

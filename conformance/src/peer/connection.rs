@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::dial::ConnectError;
 use super::facts::TlsFacts;
 use super::inbound::{Closing, ClosingKind, Inbound, Phase, Ping, Received};
+use super::manner::Manner;
 use super::outbound::{Job, Outbound};
 use super::trace::{Trace, TraceEntry};
 use super::{frame, reader, writer};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) outbound: Watched<Outbound>,
     /// Never held over a read, a write or another lock. Without TLS there is none.
     pub(crate) tls: Option<Mutex<rustls::Connection>>,
+    pub(crate) manner: Manner,
     trace: Mutex<Vec<TraceEntry>>,
 }
 
@@ -82,6 +84,7 @@ impl Connection {
         stream: TcpStream,
         tls: Option<rustls::Connection>,
         facts: TlsFacts,
+        manner: Manner,
     ) -> Result<Self, ConnectError> {
         let harness = |error: std::io::Error| ConnectError::Harness(error.to_string());
         // Pieces must leave as they were cut, not as Nagle would join them.
@@ -91,9 +94,10 @@ impl Connection {
         let (local, remote) = (stream.local_addr().ok(), stream.peer_addr().ok());
         let stream = Arc::new(stream);
         let shared = Arc::new(Shared {
-            inbound: Watched::default(),
+            inbound: Watched::new(Inbound::new(manner.most_queued)),
             outbound: Watched::default(),
             tls: tls.map(Mutex::new),
+            manner,
             trace: Mutex::default(),
         });
         let connection = Self {
@@ -279,6 +283,9 @@ impl fmt::Debug for Connection {
 
 impl Shared {
     pub(crate) fn note(&self, what: Trace) {
+        if !self.manner.traced {
+            return;
+        }
         let entry = TraceEntry { at: Instant::now(), what };
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }

@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::SERVER_NAME;
 use super::connection::Connection;
 use super::facts::TlsFacts;
+use super::manner::Manner;
 use super::tls::{self, TlsVersion};
 
 /// How a connecting peer does TCP and TLS. The default is as a node does it.
@@ -66,6 +67,15 @@ pub enum ConnectError {
 impl Connection {
     /// Connects by TCP and does the TLS handshake as the connecting side.
     pub fn dial(address: SocketAddr, options: &ClientOptions, deadline: Instant) -> Result<Self, ConnectError> {
+        Self::dial_in(address, options, deadline, Manner::PEER)
+    }
+
+    pub(crate) fn dial_in(
+        address: SocketAddr,
+        options: &ClientOptions,
+        deadline: Instant,
+        manner: Manner,
+    ) -> Result<Self, ConnectError> {
         let stream = connect(address, options.receive_buffer, deadline)?;
         let (mut tls, asked) = tls::client(options.versions, options.server_name.as_deref())?;
         tls::handshake(&mut tls, &stream, deadline)?;
@@ -75,12 +85,16 @@ impl Connection {
             client_certificate_asked: asked.load(Ordering::Relaxed),
             certificate: tls.peer_certificates().and_then(|chain| chain.first()).map(|first| first.to_vec()),
         };
-        Self::start(stream, Some(tls), facts)
+        Self::start(stream, Some(tls), facts, manner)
     }
 
     /// Connects by TCP only: to stall, or to send what is no TLS. What arrives is traced and not queued.
     pub fn dial_tcp(address: SocketAddr, deadline: Instant) -> Result<Self, ConnectError> {
-        Self::start(connect(address, None, deadline)?, None, TlsFacts::default())
+        Self::dial_tcp_in(address, deadline, Manner::PEER)
+    }
+
+    pub(crate) fn dial_tcp_in(address: SocketAddr, deadline: Instant, manner: Manner) -> Result<Self, ConnectError> {
+        Self::start(connect(address, None, deadline)?, None, TlsFacts::default(), manner)
     }
 }
 

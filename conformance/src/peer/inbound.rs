@@ -3,12 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::manner::Manner;
 use super::{HANDSHAKE_LIMIT, SESSION_LIMIT};
 
 const PING: u8 = 0xF0;
-
-/// Past this many queued bytes the reader stops reading: a node that floods must not exhaust the harness.
-const MOST_QUEUED: usize = 256 * 1024 * 1024;
 
 /// Which rules hold for what arrives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -99,6 +97,8 @@ pub(crate) struct Inbound {
     closing: Option<Closing>,
     answer_pings: bool,
     pings: Vec<Ping>,
+    /// Past this many queued bytes the reader stops reading.
+    most_queued: usize,
     /// The peer reads. Else the reader leaves everything in the kernel.
     pub(crate) reading: bool,
     /// What arrives is traced but no longer queued: the peer has closed its side for good.
@@ -117,6 +117,7 @@ impl Default for Inbound {
             closing: None,
             answer_pings: true,
             pings: Vec::new(),
+            most_queued: Manner::PEER.most_queued,
             reading: true,
             discarding: false,
             aborted: false,
@@ -125,6 +126,11 @@ impl Default for Inbound {
 }
 
 impl Inbound {
+    /// Nothing has arrived yet.
+    pub(crate) fn new(most_queued: usize) -> Self {
+        Self { most_queued, ..Self::default() }
+    }
+
     /// Takes in a whole frame. The result is a nonce to answer at once, if the frame is a PING and the peer is well-behaved.
     pub(crate) fn arrive(&mut self, at: Instant, payload: Vec<u8>) -> Option<[u8; 8]> {
         let nonce = ping_nonce(&payload);
@@ -206,7 +212,7 @@ impl Inbound {
 
     /// Whether the reader may take more from the kernel.
     pub(crate) fn may_read(&self) -> bool {
-        self.reading && self.queued < MOST_QUEUED
+        self.reading && self.queued < self.most_queued
     }
 
     fn closing_is_not_too_long(&self) -> bool {

@@ -14,6 +14,7 @@ use super::certificate::Certificate;
 use super::connection::Connection;
 use super::dial::ConnectError;
 use super::facts::TlsFacts;
+use super::manner::Manner;
 use super::port::ReservedPort;
 use super::tls::{self, TlsVersion};
 use crate::watched::Watched;
@@ -177,6 +178,15 @@ impl Incoming {
 
     /// Does the TLS handshake as the accepting side. On an error the connection is closed.
     pub fn tls(self, options: ServerOptions, deadline: Instant) -> Result<Connection, ConnectError> {
+        self.tls_in(options, deadline, Manner::PEER)
+    }
+
+    pub(crate) fn tls_in(
+        self,
+        options: ServerOptions,
+        deadline: Instant,
+        manner: Manner,
+    ) -> Result<Connection, ConnectError> {
         let mut tls = tls::server(options.versions, options.certificate)?;
         tls::handshake(&mut tls, &self.stream, deadline)?;
         let rustls::Connection::Server(server) = &tls else { unreachable!("tls::server makes servers") };
@@ -185,11 +195,21 @@ impl Incoming {
             server_name: server.server_name().map(str::to_owned),
             ..TlsFacts::default()
         };
-        Connection::start(self.stream, Some(tls), facts)
+        Connection::start(self.stream, Some(tls), facts, manner)
     }
 
     /// Keeps the connection without ever beginning TLS: to stall, to send garbage, to see when the node gives up.
     pub fn stall(self) -> Result<Connection, ConnectError> {
-        Connection::start(self.stream, None, TlsFacts::default())
+        self.raw_in(Manner::PEER)
+    }
+
+    pub(crate) fn raw_in(self, manner: Manner) -> Result<Connection, ConnectError> {
+        Connection::start(self.stream, None, TlsFacts::default(), manner)
+    }
+
+    /// Ends the connection with RST, as if nobody had listened.
+    pub(crate) fn reset(self) {
+        // Only fails on a socket that is no socket; dropping it is what sends.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 }

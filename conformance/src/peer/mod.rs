@@ -9,6 +9,7 @@ mod dial;
 mod facts;
 mod inbound;
 mod listener;
+mod manner;
 mod outbound;
 mod port;
 mod reader;
@@ -28,6 +29,8 @@ pub use listener::{AcceptError, Incoming, Listener, ListenerOptions, ServerOptio
 pub use port::ReservedPort;
 pub use tls::TlsVersion;
 pub use trace::{Trace, TraceEntry};
+
+pub(crate) use manner::Manner;
 
 /// The server name that a connecting node sends.
 pub const SERVER_NAME: &str = "snow-node";

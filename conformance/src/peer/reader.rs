@@ -80,6 +80,9 @@ impl Reader<'_> {
         let Some(tls) = &self.shared.tls else {
             if !bytes.is_empty() {
                 self.shared.note(Trace::received(bytes));
+                if self.shared.manner.queues_raw_bytes {
+                    self.shared.inbound.change(|inbound| inbound.arrive(Instant::now(), bytes.to_vec()));
+                }
             }
             return Ok(());
         };

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{ControlClient, NodeProcess, PendingCall};
+use crate::cluster::{ControlClient, NodeProcess, PendingCall, fixed_port};
 use crate::peer::{Connection, Listener, ListenerOptions, ReservedPort};
+use crate::relay::Relays;
 use crate::scenario::expression::walk;
 use crate::scenario::step::Opening;
-use crate::scenario::{Expression, NodeSpec, PeerSpec, Scenario, Scope, Timers};
+use crate::scenario::{Expression, NodeSpec, PeerSpec, RelayMode, Scenario, Scope, Timers};
 use crate::schema::{Phase, Schema};
 use crate::websocket::Member;
 
@@ -44,6 +45,8 @@ pub(crate) struct Context<'a> {
     pub(super) variables: IndexMap<String, Value>,
     pub(super) clocks: IndexMap<String, Instant>,
     pub(super) step_start: Instant,
+    /// Dropped last: nodes and peers are gone by then, and nothing can hold up the relays' threads.
+    pub(super) relays: Relays,
     /// The requirement cited by the innermost step that failed.
     pub(super) inner_cite: Option<String>,
 }
@@ -62,7 +65,10 @@ pub(super) struct Node {
     pub(super) running: Option<Running>,
     /// Its name: as asked for (port 0) until it has started, as it is afterwards.
     pub(super) name: String,
+    /// Where it is dialled: at its relay, if it has one.
     pub(super) address: Option<SocketAddr>,
+    /// Where it listens behind its relay.
+    pub(super) behind: Option<SocketAddr>,
     pub(super) creation: Option<u8>,
     pub(super) websocket: Option<String>,
     pub(super) cookie: Vec<u8>,
@@ -92,6 +98,8 @@ pub(super) struct Peer {
     pub(super) name: String,
     pub(super) creation: u8,
     pub(super) cookie: Vec<u8>,
+    /// Where it is dialled: at its relay, if it has one.
+    pub(super) address: SocketAddr,
     pub(super) port: Port,
 }
 
@@ -168,6 +176,7 @@ impl<'a> Context<'a> {
             variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
             clocks: IndexMap::new(),
             step_start: start,
+            relays: Relays::new(environment.schema.clone()),
             inner_cite: None,
         };
         for (key, spec) in &scenario.peers {
@@ -177,16 +186,30 @@ impl<'a> Context<'a> {
             let prefix = context.text_or(spec.name.as_ref(), key)?;
             let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
             let cookie = context.cookie_or(spec.cookie.as_ref())?;
+            let behind = match spec.relay {
+                None => None,
+                Some(_) => {
+                    let ip = loopback(&host)?;
+                    let port = fixed_port(ip).map_err(|error| no_port(&host, &error))?;
+                    Some(SocketAddr::new(ip, port))
+                }
+            };
+            let address = match (spec.relay, behind) {
+                (Some(relay), Some(behind)) => Some(context.relay(key, relay, &host, behind)?),
+                _ => None,
+            };
             let node = Node {
                 spec: spec.clone(),
                 running: None,
-                name: format!("{prefix}@{host}:0"),
-                address: None,
+                name: format!("{prefix}@{host}:{}", address.map_or(0, |address| address.port())),
+                address,
+                behind,
                 creation: None,
                 websocket: None,
                 cookie,
                 started: None,
             };
+            context.relays.name(&node.name, key);
             context.nodes.insert(key.clone(), node);
         }
         Ok(context)
@@ -197,20 +220,33 @@ impl<'a> Context<'a> {
         let prefix = self.text_or(spec.name.as_ref(), key)?;
         let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
         let ip = loopback(&host)?;
-        let failed = |error| Stop::Harness(format!("a port of {host} could not be taken: {error}"));
+        let failed = |error| no_port(&host, &error);
         let port = if spec.listens.unwrap_or(true) {
             Port::Listening(Listener::bind_with(ip, ListenerOptions::default()).map_err(failed)?)
         } else {
             Port::Refusing(ReservedPort::bind(ip).map_err(failed)?)
         };
+        let address = match spec.relay {
+            Some(relay) => self.relay(key, relay, &host, port.address())?,
+            None => port.address(),
+        };
         let peer = Peer {
-            name: format!("{prefix}@{host}:{}", port.address().port()),
+            name: format!("{prefix}@{host}:{}", address.port()),
+            address,
             creation: spec.creation.unwrap_or(CREATION),
             cookie: self.cookie_or(spec.cookie.as_ref())?,
             port,
         };
+        self.relays.name(&peer.name, key);
         self.peers.insert(key.to_owned(), peer);
         Ok(())
+    }
+
+    /// Puts a relay before a node or a peer: where it is dialled from now on.
+    fn relay(&mut self, key: &str, relay: RelayMode, host: &str, behind: SocketAddr) -> StepResult<SocketAddr> {
+        self.relays
+            .front(key, super::links::mode(relay), loopback(host)?, behind)
+            .map_err(|error| Stop::Harness(format!("no relay could be put before `{key}`: {error}")))
     }
 
     fn text_or(&self, expression: Option<&Expression>, fallback: &str) -> StepResult<String> {
@@ -297,6 +333,10 @@ impl<'a> Context<'a> {
     }
 }
 
+fn no_port(host: &str, error: &std::io::Error) -> Stop {
+    Stop::Harness(format!("a port of {host} could not be taken: {error}"))
+}
+
 /// The address of a host that scenarios may name; nothing leaves the machine.
 pub(super) fn loopback(host: &str) -> StepResult<IpAddr> {
     if host == "[::1]" {
@@ -342,7 +382,7 @@ impl Scope for Context<'_> {
         if let Some(peer) = self.peers.get(head) {
             object.insert("name".to_owned(), peer.name.clone().into());
             object.insert("creation".to_owned(), peer.creation.into());
-            object.insert("port".to_owned(), peer.port.address().port().into());
+            object.insert("port".to_owned(), peer.address.port().into());
         }
         if let Some(session) = self.sessions.get(head) {
             object.extend(session.heard.clone());

@@ -16,6 +16,7 @@ mod history;
 mod introductions;
 mod invariants;
 mod ledger;
+mod links;
 mod members;
 mod nodes;
 mod notifications;

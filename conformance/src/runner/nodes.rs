@@ -63,7 +63,7 @@ impl Context<'_> {
             _ => node.name.clone(),
         };
         let timers = node.spec.timers.or(self.scenario.timers);
-        let params = start_params(&name, &node.cookie, timers);
+        let params = start_params(&name, node.behind, &node.cookie, timers);
         let answer = node.client()?.call("node.start", params, self.deadline);
         let answer = answer.map_err(|error| match error {
             CallError::Rpc(error) => Stop::Adapter(format!("`{key}` did not start: {error}")),
@@ -94,8 +94,10 @@ impl Context<'_> {
         };
         let creation = answer.get("creation").and_then(Value::as_u64).and_then(|c| u8::try_from(c).ok());
         let websocket = answer.get("websocket").and_then(Value::as_str).map(str::to_owned);
+        self.relays.name(&name, key);
         let node = self.node_mut(key)?;
         node.name = name;
+        // Behind a relay this is the relay's address again.
         node.address = Some(SocketAddr::new(ip, port));
         node.creation = creation;
         node.websocket = websocket;
@@ -107,7 +109,8 @@ impl Context<'_> {
         let start = WireOnlyStart {
             label: node.name.split('@').next().unwrap_or_default().to_owned(),
             host: host_of(&node.name)?,
-            port: node.address.map(|address| address.port()),
+            port: node.behind.or(node.address).map(|address| address.port()),
+            named_port: node.behind.and(node.address).map(|address| address.port()),
             cookie: node.cookie.clone(),
         };
         let started =
@@ -115,9 +118,12 @@ impl Context<'_> {
                 StartError::Harness { .. } => Stop::Harness(error.to_string()),
                 error => Stop::Adapter(format!("`{key}` did not start: {error}")),
             })?;
+        self.relays.name(&started.name, key);
         let node = self.node_mut(key)?;
         node.name.clone_from(&started.name);
-        node.address = Some(started.address);
+        if node.behind.is_none() {
+            node.address = Some(started.address);
+        }
         node.running = Some(Running::WireOnly(started));
         Ok(())
     }
@@ -211,6 +217,7 @@ impl Context<'_> {
         for session in self.sessions.values().chain(self.former.iter().map(|(_, session)| session)) {
             session.connection.close(Close::Reset);
         }
+        self.relays.end();
         self.members.clear();
         for key in running {
             self.end_in_order(key)?;
@@ -220,10 +227,13 @@ impl Context<'_> {
 }
 
 /// Parameters of `node.start`; timers that nobody set are left to the node's defaults.
-fn start_params(name: &str, cookie: &[u8], timers: Timers) -> Value {
+fn start_params(name: &str, listen: Option<SocketAddr>, cookie: &[u8], timers: Timers) -> Value {
     let mut params = Map::new();
     params.insert("name".to_owned(), name.into());
     params.insert("cookie".to_owned(), hex::encode(cookie).into());
+    if let Some(listen) = listen {
+        params.insert("listen".to_owned(), listen.to_string().into());
+    }
     let timers = [
         ("heartbeat_interval_ms", timers.heartbeat_interval_ms),
         ("heartbeat_timeout_ms", timers.heartbeat_timeout_ms),

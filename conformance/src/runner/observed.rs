@@ -76,6 +76,7 @@ impl Context<'_> {
                     left_out,
                 }
             })
+            .chain(self.link_traces())
             .collect()
     }
 
@@ -136,7 +137,7 @@ impl Context<'_> {
             .collect()
     }
 
-    fn ms(&self, at: Instant) -> u64 {
+    pub(super) fn ms(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -18,7 +18,7 @@ use crate::schema;
 /// A value, or how to compute it.
 #[derive(Debug, Clone)]
 pub enum Expression {
-    /// Null, a boolean or a number.
+    /// Null, a boolean or a number; any value, once it has been computed.
     Literal(Value),
     /// A text, perhaps with `${path}` in it.
     Text(String),

@@ -116,6 +116,34 @@ impl Matcher {
         }
     }
 
+    /// The same matcher with every expression in it computed: it can be asked where there is no scope, such as on another thread.
+    ///
+    /// # Errors
+    /// Returns what the scenario got wrong.
+    pub fn settled(&self, scope: &dyn Scope) -> Result<Self, EvaluationError> {
+        let value = |expression: &Expression| Ok(Expression::Literal(expression.evaluate(scope)?));
+        let all = |matchers: &[Self]| matchers.iter().map(|matcher| matcher.settled(scope)).collect::<Result<_, _>>();
+        Ok(match self {
+            Self::Equal(expression) => Self::Equal(value(expression)?),
+            Self::Object(entries) => Self::Object(
+                entries
+                    .iter()
+                    .map(|(key, matcher)| Ok((key.clone(), matcher.settled(scope)?)))
+                    .collect::<Result<_, EvaluationError>>()?,
+            ),
+            Self::List(items) => Self::List(all(items)?),
+            Self::Not(matcher) => Self::Not(Box::new(matcher.settled(scope)?)),
+            Self::OneOf(matchers) => Self::OneOf(all(matchers)?),
+            Self::All(matchers) => Self::All(all(matchers)?),
+            Self::Set(expression) => Self::Set(value(expression)?),
+            Self::Contains(matchers) => Self::Contains(all(matchers)?),
+            Self::Excludes(matchers) => Self::Excludes(all(matchers)?),
+            Self::Length(matcher) => Self::Length(Box::new(matcher.settled(scope)?)),
+            Self::Between(from, to) => Self::Between(value(from)?, value(to)?),
+            Self::Any | Self::Capture(_) | Self::Distinct => self.clone(),
+        })
+    }
+
     fn check_at(
         &self,
         path: &str,

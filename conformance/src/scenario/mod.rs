@@ -16,5 +16,5 @@ pub mod step;
 pub use expression::{Expression, Scope};
 pub use load::{LoadError, load};
 pub use matcher::Matcher;
-pub use model::{NodeSpec, PeerSpec, Row, Scenario, Timers};
+pub use model::{NodeSpec, PeerSpec, RelayMode, Row, Scenario, Timers};
 pub use step::{Step, Verb};

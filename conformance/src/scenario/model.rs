@@ -81,9 +81,22 @@ pub struct NodeSpec {
     /// Timers of this node alone, over those of the scenario.
     #[serde(default)]
     pub timers: Timers,
+    /// Puts a relay before it: its name carries the relay's port, and it listens on another.
+    #[serde(default)]
+    pub relay: Option<RelayMode>,
     /// `at_once` (the default); `later`: by a `start` step; `process_only`: launched, but `node.start` is left to the steps.
     #[serde(default)]
     pub start: StartWhen,
+}
+
+/// What a relay before a node or a peer does with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayMode {
+    /// TLS goes through: the relay sees neither names nor frames.
+    Tcp,
+    /// It ends TLS on both sides: faults are placed at frames, and for pairs of nodes.
+    Tls,
 }
 
 /// When a node is started.
@@ -115,6 +128,9 @@ pub struct PeerSpec {
     /// The peer's cookie, where it is not the cluster's.
     #[serde(default)]
     pub cookie: Option<Expression>,
+    /// Puts a relay before it: its name carries the relay's port.
+    #[serde(default)]
+    pub relay: Option<RelayMode>,
     /// `false`: its port refuses connections for as long as the case runs.
     #[serde(default)]
     pub listens: Option<bool>,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::cluster::Event;
+use crate::scenario::step::{LinkOf, Sessions};
 
 use super::super::history::Breach;
 use super::super::ledger::{Monitor, Pid};
@@ -143,10 +144,10 @@ impl Cluster {
         pairs.iter().map(|(node, to)| (self.keys[*node].clone(), self.keys[*to].clone())).collect()
     }
 
-    /// All other nodes, live or not.
-    pub(super) fn keys_beside(&self, nodes: &[usize]) -> Vec<String> {
-        let beside: Vec<usize> = (0..self.keys.len()).filter(|node| !nodes.contains(node)).collect();
-        self.keys_of(&beside)
+    /// All links between these nodes and all others, live or not.
+    pub(super) fn link(&self, part: &[usize]) -> LinkOf {
+        let beside: Vec<usize> = (0..self.keys.len()).filter(|node| !part.contains(node)).collect();
+        LinkOf::Between([part, &beside].map(|nodes| Sessions::Several(self.keys_of(nodes))).into())
     }
 
     /// The live nodes, or those of each part.

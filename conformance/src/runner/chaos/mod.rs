@@ -12,8 +12,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::scenario::RelayMode;
 use crate::scenario::model::StartWhen;
-use crate::scenario::step::Chaos;
+use crate::scenario::step::{Chaos, Deed, LinkOnly, Refuse};
 
 use super::calls::{POLL, call_stop};
 use super::context::Context;
@@ -36,6 +37,10 @@ impl Context<'_> {
         if keys.len() < 2 || self.nodes.values().any(|node| node.spec.start != StartWhen::Later) {
             return Err(Stop::Harness("`chaos` needs two nodes or more, all of them with `start: later`".to_owned()));
         }
+        if step.actions.contains(&Deed::Cut) && self.nodes.values().any(|node| node.spec.relay != Some(RelayMode::Tls))
+        {
+            return Err(Stop::Harness("`cut` needs nodes with `relay: tls`".to_owned()));
+        }
         let plan = plan::plan(seed, keys.len(), steps, &step.actions);
         let mut cluster = Cluster::new(keys);
         for (at, action) in plan.iter().enumerate() {
@@ -57,13 +62,13 @@ impl Context<'_> {
                 Ok(())
             }
             Action::Cut(part) => {
-                self.cut_off(&cluster.keys_of(part), &cluster.keys_beside(part))?;
+                self.partition(&Refuse { link: cluster.link(part), dialled_by: None, how: None })?;
                 cluster.lose_part(part);
                 Ok(())
             }
             Action::Heal(pairs) => {
                 let part = cluster.part.take().unwrap_or_default();
-                self.join_again(&cluster.keys_of(&part), &cluster.keys_beside(&part))?;
+                self.heal_link(&LinkOnly { link: cluster.link(&part) })?;
                 self.introduce(&cluster.pairs(pairs))
             }
             Action::Register(node) => {
@@ -230,14 +235,6 @@ impl Context<'_> {
             }
         }
         Ok(())
-    }
-
-    fn cut_off(&mut self, _part: &[String], _others: &[String]) -> StepResult {
-        Err(Stop::Harness("`cut` needs nodes with relays".to_owned()))
-    }
-
-    fn join_again(&mut self, _part: &[String], _others: &[String]) -> StepResult {
-        Err(Stop::Harness("`heal` needs nodes with relays".to_owned()))
     }
 }
 

@@ -15,6 +15,7 @@ mod cluster;
 mod connections;
 mod flow;
 mod frames;
+mod links;
 mod members;
 
 pub use calls::*;
@@ -22,6 +23,7 @@ pub use cluster::*;
 pub use connections::*;
 pub use flow::*;
 pub use frames::*;
+pub use links::*;
 pub use members::*;
 
 /// One step: a verb, and the requirement that is blamed when it fails, if it is not the scenario's first.
@@ -111,6 +113,33 @@ verbs! {
     "expect_dials" => ExpectDials(ExpectDials),
     /// Fails when a node has dialled one of these peers since the last `accept`.
     "no_dial" => NoDial(Peers),
+
+    /// Holds a link: nothing more is passed on, from a point on or at once, until it is released. Nothing is lost.
+    "hold" => Hold(Hold),
+    /// Awaits that something is held on a link: its point has been reached, or something waits to be passed on.
+    "await_held" => AwaitHeld(AwaitHeld),
+    /// Lets what is held go on, or so many frames of it.
+    "release" => Release(Release),
+    /// Cuts the connections of a link, at once or at a point.
+    "cut" => Cut(Cut),
+    /// Refuses new connections of a link.
+    "refuse" => Refuse(Refuse),
+    /// Refuses new connections of a link and then cuts those that stand.
+    "partition" => Partition(Refuse),
+    /// Takes back all that was asked for a link; what has been cut stays cut.
+    "heal" => Heal(LinkOnly),
+    /// Passes frames on later, by so many milliseconds; 0 ends it.
+    "delay" => Delay(Delay),
+    /// Passes on so many bytes a second at most; 0 ends it.
+    "throttle" => Throttle(Throttle),
+    /// Passes frames on in pieces, each a write (and, with mode `tls`, a TLS record) of its own.
+    "split" => SplitWrites(SplitWrites),
+    /// Turns over one byte, once: of a frame, or (mode `tcp`) of the next ciphertext.
+    "corrupt" => Corrupt(Corrupt),
+    /// Awaits frames that have been passed on over a link, and judges their number.
+    "passed" => Passed(Passed),
+    /// Awaits that so many authenticated connections stand on a link, and perhaps how many in all.
+    "sessions_over" => SessionsOver(SessionsOver),
 
     /// Calls a method of the control protocol and judges the answer.
     "call" => Call(Call),
