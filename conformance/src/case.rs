@@ -94,6 +94,20 @@ impl Case {
         }
     }
 
+    /// The same scenario with another value of one of its row's variables, as a case `<scenario>[<variable>-<value>]`. `None` where its row does
+    /// not have that variable.
+    #[must_use]
+    pub fn with_variable(&self, name: &str, value: u64) -> Option<Self> {
+        let Kind::Scenario(loaded, Some(row)) = &self.kind else { return None };
+        let mut loaded = Loaded::clone(loaded);
+        let mut row = loaded.scenario.table.swap_remove(*row);
+        *row.variables.get_mut(name)? = value.into();
+        row.case = format!("{name}-{value}");
+        let id = format!("{}[{}]", loaded.id, row.case);
+        loaded.scenario.table = vec![row];
+        Some(Self { id, kind: Kind::Scenario(Arc::new(loaded), Some(0)), ..self.clone() })
+    }
+
     /// The case of one golden vector; it needs a node's codec, or what it has for terms.
     #[must_use]
     pub fn of_vector(spec: &Spec, vector: &Golden) -> Self {

@@ -85,6 +85,14 @@ impl Needs<'_> {
             Verb::MakeDial(dial) if dial.call.is_some() => self.need(CONTROL),
             Verb::Member(_) => self.need("rooms"),
             Verb::Memory(_) | Verb::Descriptors(_) => self.need(MEASURING),
+            Verb::Introduce(_) | Verb::Invariants(_) => self.need(CONTROL),
+            Verb::Converged(step) => {
+                self.need(CONTROL);
+                if step.names_of.as_ref().is_none_or(|owners| !owners.names().is_empty()) {
+                    self.need("registry");
+                }
+            }
+            Verb::Chaos(_) => ["registry", PROCESS, "rooms"].into_iter().for_each(|need| self.need(need)),
             Verb::Send(send) => self.sends(send, scope),
             Verb::Expect(Expect { message, unordered, .. }) => {
                 let several = unordered.iter().map(|frame| &frame.message);

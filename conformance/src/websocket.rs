@@ -22,6 +22,9 @@ const CHUNK: usize = 64 * 1024;
 /// The longest message that a member takes, in bytes. More than the longest text that fits a frame between nodes.
 const LONGEST_MESSAGE: usize = 64 * 1024 * 1024;
 
+/// Texts up to this many bytes are remembered for [`Member::heard`].
+const REMEMBERED: usize = 256;
+
 /// Settings of a [`Member`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemberOptions {
@@ -48,6 +51,7 @@ struct Shared {
 #[derive(Debug)]
 struct Mail {
     texts: VecDeque<Text>,
+    heard: Vec<String>,
     end: Option<String>,
     reading: bool,
     abandoned: bool,
@@ -115,7 +119,13 @@ impl Member {
         let stream = dial(&url, options, deadline)?;
         let socket = open(&url, &stream, deadline)?;
         let shared = Arc::new(Shared {
-            mail: Watched::new(Mail { texts: VecDeque::new(), end: None, reading: true, abandoned: false }),
+            mail: Watched::new(Mail {
+                texts: VecDeque::new(),
+                heard: Vec::new(),
+                end: None,
+                reading: true,
+                abandoned: false,
+            }),
             socket: Watched::new(socket),
         });
         let (theirs, to_read) = (shared.clone(), stream.clone());
@@ -147,6 +157,11 @@ impl Member {
             None => mail.end.clone().map(|end| Err(MemberError::Ended(end))),
         });
         taken.unwrap_or(Err(MemberError::TimedOut("a room text")))
+    }
+
+    /// All short texts so far, taken or not, in order; the first is what told the member id.
+    pub fn heard(&self) -> Vec<String> {
+        self.shared.mail.look().heard.clone()
     }
 
     /// How many texts wait to be taken.
@@ -257,7 +272,10 @@ impl Shared {
                 }
             }
         });
-        self.mail.change(|mail| mail.texts.extend(texts));
+        self.mail.change(|mail| {
+            mail.heard.extend(texts.iter().map(|text| &text.text).filter(|text| text.len() <= REMEMBERED).cloned());
+            mail.texts.extend(texts);
+        });
         outcome
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chaos;
 mod ci;
 mod conformance;
 mod coverage;
@@ -34,6 +35,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Show state by state and input by input what a node makes of what it is sent.
     Matrix(matrix::Arguments),
+    /// Play scenarios that draw what they do from a seed, with fresh seeds, until one fails.
+    Chaos(chaos::Arguments),
     /// Plant each fault of a node and show which cases catch it.
     Faults(faults::Arguments),
     /// Ask a node about inputs that nobody has written: its codec has to agree with the harness's, and it has to outlive them.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),

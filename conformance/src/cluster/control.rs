@@ -209,6 +209,11 @@ impl ControlClient {
         self.talk.look().events.clone()
     }
 
+    /// Looks at all notifications so far, taken or not, without a copy of them.
+    pub fn look_at_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(&self.talk.look().events)
+    }
+
     /// The adapter's fault, if it has committed one. Nothing that comes after it is read.
     pub fn fault(&self) -> Option<AdapterFault> {
         match &self.talk.look().end {

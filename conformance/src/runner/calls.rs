@@ -11,7 +11,7 @@ use crate::results::Cause;
 use crate::scenario::step::{Await, Call, Eventually, StartCall};
 use crate::scenario::{Expression, Matcher};
 
-use super::context::Context;
+use super::context::{Asked, Context};
 use super::stop::{StepResult, Stop};
 
 /// The errors of the control protocol by name: `spec/control.md`, "Errors".
@@ -36,7 +36,7 @@ const ERRORS: &[(&str, i64)] = &[
 ];
 
 /// Between two looks at a state that has to come about.
-const POLL: Duration = Duration::from_millis(20);
+pub(super) const POLL: Duration = Duration::from_millis(20);
 
 impl Context<'_> {
     /// Calls a method and judges its answer.
@@ -45,7 +45,9 @@ impl Context<'_> {
         let params = self.params(&step.params)?;
         let method = self.name(&step.method)?;
         let deadline = self.deadline;
+        let note = self.ledger.asked(&key, &method, &params);
         let answer = self.node(&key)?.client()?.call(&method, params, deadline);
+        self.ledger.answered(note, &answer);
         if let (Ok(started), "node.start") = (&answer, method.as_str()) {
             let started = started.clone();
             self.started_by_hand(&key, &started)?;
@@ -63,18 +65,20 @@ impl Context<'_> {
 
     /// Sends a request whose answer is awaited under `id`.
     pub(super) fn send_request(&mut self, id: String, key: String, method: &str, params: Value) -> StepResult {
+        let note = self.ledger.asked(&key, method, &params);
         let pending = self.node(&key)?.client()?.start_call(method, params);
-        self.pending.insert(id, (key, method.to_owned(), pending));
+        self.pending.insert(id, Asked { node: key, method: method.to_owned(), note, pending });
         Ok(())
     }
 
     /// Awaits the answer to an earlier request.
     pub(super) fn await_answer(&mut self, step: &Await) -> StepResult {
         let id = self.name(&step.call)?;
-        let (key, method, pending) =
+        let Asked { node: key, method, note, pending } =
             self.pending.shift_remove(&id).ok_or_else(|| Stop::Harness(format!("no call `{id}` is under way")))?;
         let deadline = self.within(step.within_ms.as_ref())?;
         let answer = pending.wait(deadline);
+        self.ledger.answered(note, &answer);
         self.judge_answer(&key, &method, answer, step.result.as_ref(), step.error.as_deref())
     }
 

@@ -19,6 +19,7 @@ use crate::websocket::Member;
 
 use super::delivery::{PAUSES_OF_A_CASE, PAUSES_OF_A_CONNECTION};
 use super::environment::Environment;
+use super::ledger::{Ledger, Note};
 use super::measuring::Measured;
 use super::running::Running;
 use super::stop::{StepResult, Stop};
@@ -41,7 +42,9 @@ pub(crate) struct Context<'a> {
     /// Connections whose name has been given to a new one; kept for the report.
     pub(super) former: Vec<(String, Session)>,
     pub(super) members: IndexMap<String, Member>,
-    pub(super) pending: IndexMap<String, (String, String, PendingCall)>,
+    pub(super) pending: IndexMap<String, Asked>,
+    /// What has been asked of the nodes, for judging what they told together.
+    pub(super) ledger: Ledger,
     pub(super) variables: IndexMap<String, Value>,
     pub(super) clocks: IndexMap<String, Instant>,
     pub(super) floods: IndexMap<String, Flood>,
@@ -58,6 +61,14 @@ pub(crate) struct Context<'a> {
     pub(super) pauses: usize,
     /// The requirement cited by the innermost step that failed.
     pub(super) inner_cite: Option<String>,
+}
+
+/// A request whose answer nobody has awaited yet.
+pub(super) struct Asked {
+    pub(super) node: String,
+    pub(super) method: String,
+    pub(super) note: Note,
+    pub(super) pending: PendingCall,
 }
 
 /// A node of the case.
@@ -186,6 +197,7 @@ impl<'a> Context<'a> {
             former: Vec::new(),
             members: IndexMap::new(),
             pending: IndexMap::new(),
+            ledger: Ledger::default(),
             variables: row.map(|row| row.variables.clone()).unwrap_or_default(),
             clocks: IndexMap::new(),
             floods: IndexMap::new(),

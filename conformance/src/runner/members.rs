@@ -13,15 +13,21 @@ impl Context<'_> {
         let key = self.node_key(step.node.as_deref())?;
         let room = step.room.text("room", self)?;
         let name = self.name(&step.name)?;
-        let url = self.node(&key)?.websocket.clone().ok_or_else(|| {
+        self.join_room_as(&name, &key, &room)
+    }
+
+    /// Connects a member to a room of a node.
+    pub(super) fn join_room_as(&mut self, name: &str, key: &str, room: &str) -> StepResult {
+        let url = self.node(key)?.websocket.clone().ok_or_else(|| {
             Stop::Adapter(format!(
                 "`{key}` claims the capability rooms, but its answer to node.start has no `websocket`"
             ))
         })?;
-        let member = Member::connect(&url, &room, self.deadline).map_err(|error| {
+        let member = Member::connect(&url, room, self.deadline).map_err(|error| {
             Stop::broken(Cause::MissingFrame, format!("a WebSocket client could not join a room of `{key}`: {error}"))
         })?;
-        self.members.insert(name, member);
+        self.ledger.member_joins(key, name, room);
+        self.members.insert(name.to_owned(), member);
         Ok(())
     }
 

@@ -5,14 +5,20 @@
 
 pub(crate) mod answers;
 mod calls;
+mod chaos;
 mod checks;
 mod context;
+mod converged;
 mod delivery;
 mod dials;
 mod environment;
 mod floods;
 mod frames;
 mod handshake;
+mod history;
+mod introductions;
+mod invariants;
+mod ledger;
 mod links;
 mod matrix;
 mod measuring;

@@ -49,6 +49,7 @@ impl Context<'_> {
         client
             .initialize(self.deadline)
             .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
+        self.ledger.run_begins(key, client.clone());
         self.node_mut(key)?.running = Some(Running::Control { process, client });
         Ok(())
     }
@@ -249,9 +250,12 @@ fn start_params(name: &str, listen: Option<SocketAddr>, cookie: &[u8], timers: T
 
 /// Whether the steps start this node again: then its port is not left to chance.
 fn restarts(steps: &[Step], key: &str) -> bool {
-    let ends = |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key);
+    // A name that is known only when the step is played may be any.
+    let ends =
+        |step: &Step| matches!(&step.verb, Verb::Stop(node) | Verb::Kill(node) if node == key || node.contains("${"));
     steps.iter().any(|step| match &step.verb {
         Verb::For(repeat) => restarts(&repeat.steps, key),
+        Verb::Chaos(_) => true,
         _ => ends(step),
     })
 }

@@ -13,6 +13,7 @@ mod single;
 mod stream;
 mod told;
 
+mod cluster;
 mod codec;
 mod framing;
 mod handshake;

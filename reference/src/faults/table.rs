@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    codec, filter::Filter, framing, handshake, matrix, membership, process, registry, resilience, room, supervisor,
-    term,
+    cluster, codec, filter::Filter, framing, handshake, matrix, membership, process, registry, resilience, room,
+    supervisor, term,
 };
 
 /// One planted bug.
@@ -32,6 +32,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &[supervisor::FAULTS],
     &[term::FAULTS],
     &[matrix::FAULTS],
+    &[cluster::FAULTS],
 ];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {

@@ -112,7 +112,7 @@ impl Context<'_> {
         bytes.extend(&made.bytes);
         self.deliver(JUDGED, &bytes)?;
         let judged = self.judge(case, planned, &words);
-        judged.map_err(|stop| self.told(stop, planned, &made.bytes))
+        judged.map_err(|stop| self.about_input(stop, planned, &made.bytes))
     }
 
     /// Opens the connection and takes it to the state.
@@ -316,7 +316,7 @@ impl Context<'_> {
     }
 
     /// Says which input it was. What the cell asks for is to blame, unless the whole node went.
-    fn told(&mut self, stop: Stop, planned: &Planned, bytes: &[u8]) -> Stop {
+    fn about_input(&mut self, stop: Stop, planned: &Planned, bytes: &[u8]) -> Stop {
         let Stop::Broken(mut broken) = stop else { return stop };
         if broken.cause != Cause::Crash {
             self.inner_cite = Some(planned.cell.requirement.clone());

@@ -11,6 +11,7 @@ use super::Expression;
 use super::short::OrShort;
 
 mod calls;
+mod cluster;
 mod connections;
 mod floods;
 mod flow;
@@ -20,6 +21,7 @@ mod measuring;
 mod members;
 
 pub use calls::*;
+pub use cluster::*;
 pub use connections::*;
 pub use floods::*;
 pub use flow::*;
@@ -178,6 +180,15 @@ verbs! {
     "close_member" => CloseMember(CloseMember),
     /// Awaits that the node ends a member's connection.
     "expect_member_closed" => ExpectMemberClosed(String),
+
+    /// Has nodes connect to others, all at the same moment, and awaits that each is; one that is refused tries again.
+    "introduce" => Introduce(Introduce),
+    /// Waits until all these nodes list exactly each other and hold the same global names: those that were registered for their live processes.
+    "converged" => Converged(Converged),
+    /// After a barrier: judges everything that all nodes of the case have told so far, over all their runs.
+    "invariants" => Invariants(Invariants),
+    /// Does random deeds to the nodes of the case, which all say `start: later`, and judges agreement and invariants on the way and at the end.
+    "chaos" => Chaos(Chaos),
 
     /// Runs steps once for each value.
     "for" => For(For),
