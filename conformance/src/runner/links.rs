@@ -335,6 +335,7 @@ impl Context<'_> {
                         keys.push(end(key)?);
                     }
                 }
+                Value::String(key) => keys.push(end(&key)?),
                 _ => keys.push(end(key)?),
             }
         }
