@@ -126,7 +126,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 /// Takes as many file descriptors as the system lets it have: the usual soft limit of 1,024 is less than 1,000 stalled
 /// connections and what a node needs besides (RES-4).
 fn raise_open_files() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(why) = raised {
         tracing::warn!("the limit of open files stays as it is: {why}");
     }

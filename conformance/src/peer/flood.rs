@@ -65,7 +65,9 @@ pub struct Flood {
 
 /// The harness could not open its connections; nothing is said about the node.
 #[derive(Debug, thiserror::Error)]
-#[error("a flood of {connections} connections could not be opened: {reason}; check `ulimit -n`, or run fewer cases at a time")]
+#[error(
+    "a flood of {connections} connections could not be opened: {reason}; check `ulimit -n`, or run fewer cases at a time"
+)]
 pub struct FloodError {
     connections: usize,
     reason: String,

@@ -60,10 +60,13 @@ impl Context<'_> {
         if let Some(at_least) = &step.at_least {
             let at_least = at_least.number("at_least", self)?;
             if (flood.reached as u64) < at_least {
-                return Err(Stop::broken(Cause::EarlyClose, format!("too few connections of `{name}` got to their step"))
-                    .expected(format!("at least {at_least} of {connections}"))
-                    .actual(format!("{} of them; {} were ended before", flood.reached, flood.ended_early))
-                    .into());
+                return Err(Stop::broken(
+                    Cause::EarlyClose,
+                    format!("too few connections of `{name}` got to their step"),
+                )
+                .expected(format!("at least {at_least} of {connections}"))
+                .actual(format!("{} of them; {} were ended before", flood.reached, flood.ended_early))
+                .into());
             }
         }
         self.floods.insert(name, flood);
