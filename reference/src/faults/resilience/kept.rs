@@ -56,6 +56,18 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        id: "listed-names-wait-without-bound",
+        requirement: "RES-8",
+        description: "All names of all lists are kept until their turn comes, which is never.",
+        make: || {
+            let mut kept = Vec::new();
+            on_frame_in(move |_, _, payload| {
+                kept.extend(payload::names(&payload).into_iter().flatten().map(str::to_owned));
+                Some(payload)
+            })
+        },
+    },
+    Fault {
         id: "pings-are-remembered",
         requirement: "RES-8",
         description: "Something is kept for every PING that has been answered.",
