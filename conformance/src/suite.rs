@@ -97,13 +97,13 @@ impl Suite {
     /// # Errors
     /// Returns the first filter that selects nothing, with what it was perhaps meant to be; or that nothing selected is in the set.
     pub fn select(&self, filters: &[String], set: CaseSet) -> Result<Selection, String> {
-        let alone: Vec<Case> = filters
-            .iter()
-            .filter_map(|filter| self.cases.iter().find_map(|case| case.alone(&self.spec, filter)))
-            .collect();
-        if !alone.is_empty() && alone.len() == filters.len() {
+        let find = |filter: &String| self.cases.iter().find_map(|case| case.alone(&self.spec, filter));
+        let (alone, filters): (Vec<_>, Vec<_>) = filters.iter().cloned().partition(|filter| find(filter).is_some());
+        let alone: Vec<Case> = alone.iter().filter_map(find).collect();
+        if filters.is_empty() && !alone.is_empty() {
             return Ok(Selection { cases: alone, left_out: 0 });
         }
+        let filters = &filters[..];
         if let Some(filter) = filters.iter().find(|filter| !self.cases.iter().any(|case| case.matches(filter))) {
             let best = self
                 .cases
@@ -119,7 +119,7 @@ impl Suite {
         if cases.is_empty() && !others.is_empty() {
             return Err(format!("all {} cases that match are in the other set: add `--set all`", others.len()));
         }
-        Ok(Selection { cases: cases.into_iter().cloned().collect(), left_out: others.len() })
+        Ok(Selection { cases: alone.into_iter().chain(cases.into_iter().cloned()).collect(), left_out: others.len() })
     }
 
     /// Requirement ids with the ids of the cases that cite them, in the order of the spec.

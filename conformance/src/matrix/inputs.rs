@@ -61,6 +61,14 @@ impl Input {
         Self { id: id.into(), recipe }
     }
 
+    /// The message that it is or began as.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match &self.recipe {
+            Recipe::Message { name, .. } => Some(name),
+            Recipe::Payload(_) | Recipe::Announce(_) => None,
+        }
+    }
+
     /// Makes it with these words, for a connection in that state.
     ///
     /// # Errors

@@ -83,8 +83,8 @@ impl Context<'_> {
         }
         result?;
         self.delivery = Delivery::Whole;
-        self.join_plainly("good")?;
-        self.fence(&one("good"))?;
+        self.join_plainly("late")?;
+        self.fence(&one("late"))?;
         self.finish()
     }
 

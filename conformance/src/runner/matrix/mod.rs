@@ -16,8 +16,8 @@ use crate::matrix::{Before, MatrixCase, Planned, Reaction, State, Words};
 use crate::peer::{Close, ClosingKind, ConnectError, ServerOptions, frame};
 use crate::random::random_bytes;
 use crate::results::{BytePlace, Cause};
-use crate::scenario::Scenario;
 use crate::scenario::step::{HandshakeStep, Sessions, TlsChoice};
+use crate::scenario::{PeerSpec, Scenario};
 use crate::schema::Phase;
 
 use self::names::Names;
@@ -33,9 +33,9 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(5_000);
 const HEAD: &str = "
 title: the matrix
 requirements: []
-deadline_ms: 60000
+deadline_ms: 30000
 timers: {handshake_timeout_ms: 30000}
-peers: {good: {}, m: {}, late: {}, watch: {}, refused: {listens: false}}
+peers: {good: {}, m: {}, late: {}, refused: {listens: false}}
 steps: []
 ";
 
@@ -83,9 +83,10 @@ impl Context<'_> {
         self.judge_processes(case, &traces.watched)?;
         self.judge_names(case, &traces.names)?;
         let played = case.inputs.len();
-        self.nobody_watched().map_err(|stop| Ended { at: played.checked_sub(1), played, stop })?;
+        self.fence(&one(GOOD)).map_err(|stop| Ended { at: None, played, stop })?;
+        self.nobody_watched(case)?;
         let unrelated = |stop| Ended { at: None, played, stop };
-        self.fence(&one(GOOD)).and_then(|()| self.finish()).map_err(unrelated)
+        self.finish().map_err(unrelated)
     }
 
     fn join_as(&mut self, name: &str) -> StepResult {
@@ -100,6 +101,9 @@ impl Context<'_> {
             self.enter(case, planned)?;
         }
         self.spawn_watched(case, &mut traces.watched)?;
+        if planned.input.message() == Some("PEER_LIST") {
+            self.add_peer(&watch(planned.salt), &PeerSpec::default())?;
+        }
         let words = self.words(planned, &traces.watched)?;
         let made = planned.input.made(self.schema(), case.state, &words).map_err(Stop::Harness)?;
         if made.class != planned.class {
@@ -148,7 +152,7 @@ impl Context<'_> {
     }
 
     fn words(&self, planned: &Planned, watched: &Watched) -> StepResult<Words> {
-        let peer = self.peer(JUDGED)?;
+        let (peer, refused) = (self.peer(JUDGED)?, &self.peer("refused")?.port);
         let heard = self.session(JUDGED)?.heard.get("challenge").and_then(Value::as_str);
         let theirs = heard.and_then(|hex| hex::decode(hex).ok());
         Ok(Words {
@@ -157,8 +161,8 @@ impl Context<'_> {
             creation: peer.creation,
             challenge: random_bytes(32),
             proof: theirs.map_or_else(|| random_bytes(32), |theirs| codec::proof(&peer.cookie, &theirs).to_vec()),
-            watched: self.peer("watch")?.port.address().to_string(),
-            refused: self.peer("refused")?.port.address().to_string(),
+            watched: self.peers.get(&watch(planned.salt)).map_or(refused, |peer| &peer.port).address().to_string(),
+            refused: refused.address().to_string(),
             may_count: BTreeSet::new(),
             process: watched.process(),
         })
@@ -267,8 +271,7 @@ impl Context<'_> {
     /// The good session lives, and nothing has come on it.
     fn good_is_left_alone(&mut self) -> StepResult {
         self.fence(&one(GOOD))?;
-        self.nothing_came(GOOD, "the node told another session of it")?;
-        self.nobody_watched()
+        self.nothing_came(GOOD, "the node told another session of it")
     }
 
     /// The good session lives; what has come on it is other cases' business.
@@ -303,16 +306,21 @@ impl Context<'_> {
         )))
     }
 
-    /// Nobody has dialled the port that only entries that do not count have named.
-    fn nobody_watched(&self) -> StepResult {
-        let Port::Listening(listener) = &self.peer("watch")?.port else { return Ok(()) };
-        if listener.total() == 0 {
-            return Ok(());
+    /// Nobody has dialled a port that only entries that do not count have named. Each input has its own, as dials take their time.
+    fn nobody_watched(&mut self, case: &MatrixCase) -> Result<(), Ended> {
+        let played = case.inputs.len();
+        for (index, planned) in case.inputs.iter().enumerate() {
+            let watch = self.peers.get(&watch(planned.salt));
+            if let Some(Port::Listening(listener)) = watch.map(|peer| &peer.port)
+                && listener.total() > 0
+            {
+                let stop = Stop::broken(Cause::UnexpectedFrame, "the node dialled a name that does not count")
+                    .expected("no TCP connection")
+                    .actual("a TCP connection");
+                return Err(Ended { at: Some(index), played, stop: self.told(stop.into(), planned, &[]) });
+            }
         }
-        Err(Stop::broken(Cause::UnexpectedFrame, "the node dialled a name of a list that does not count")
-            .expected("no TCP connection")
-            .actual("a TCP connection")
-            .into())
+        Ok(())
     }
 
     /// Says which input it was. What the cell asks for is to blame, unless the whole node went.
@@ -322,11 +330,17 @@ impl Context<'_> {
             self.inner_cite = Some(planned.cell.requirement.clone());
         }
         broken.sentence = format!("{}: {}", planned.input.id, broken.sentence);
-        let place =
-            BytePlace { field: "as sent".to_owned(), offset: 0, hex: hex::encode(&bytes[..bytes.len().min(256)]) };
-        broken.bytes.get_or_insert(place);
+        if !bytes.is_empty() {
+            let hex = hex::encode(&bytes[..bytes.len().min(256)]);
+            broken.bytes.get_or_insert(BytePlace { field: "as sent".to_owned(), offset: 0, hex });
+        }
         Stop::Broken(broken)
     }
+}
+
+/// The peer whom an input names where nobody may be dialled.
+fn watch(salt: usize) -> String {
+    format!("watch-{salt}")
 }
 
 fn one(session: &str) -> Sessions {
@@ -337,6 +351,6 @@ fn one(session: &str) -> Sessions {
 mod tests {
     #[test]
     fn the_head_is_a_scenario() {
-        assert_eq!(super::head().peers.len(), 5);
+        assert_eq!(super::head().peers.len(), 4);
     }
 }
