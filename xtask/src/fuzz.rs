@@ -95,13 +95,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(input) = &arguments.input {
         return conclude(fuzz::ask(&plan, input).map(|outcome| vec![outcome]));
     }
-    let can = |target: Target| target.capability().is_none_or(|name| environment.capabilities.iter().any(|c| c == name));
+    let can =
+        |target: Target| target.capability().is_none_or(|name| environment.capabilities.iter().any(|c| c == name));
     let targets: Vec<Target> = match arguments.target.as_slice() {
         [] => Target::ALL.into_iter().filter(|target| can(*target)).collect(),
         asked => asked.to_vec(),
     };
     if let Some(target) = targets.iter().find(|target| !can(**target)) {
-        bail!("{} does not have the capability `{}`", environment.manifest.name, target.capability().unwrap_or_default());
+        bail!(
+            "{} does not have the capability `{}`",
+            environment.manifest.name,
+            target.capability().unwrap_or_default()
+        );
     }
     println!("seed {}", plan.seed);
     let mut outcomes = Vec::new();

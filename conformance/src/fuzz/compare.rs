@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::input::{Input, Target};
 use super::seeds::Seeds;
 use crate::codec::{
-    Decoded, DecodeError, DecodeErrorKind, DecodedDocument, Encoded, FrameReader, Segment, TERM, Undecodable,
+    DecodeError, DecodeErrorKind, Decoded, DecodedDocument, Encoded, FrameReader, Segment, TERM, Undecodable,
     Unreadable, Value, decode, decode_document,
 };
 use crate::runner::answers::{self, Answer};
@@ -113,7 +113,9 @@ impl Own {
                     let wanted = &input.bytes[..input.bytes.len() - own.left_over.len()];
                     other_bytes(&own.segments, &found, wanted, "TERM-1".to_owned())
                 }
-                Ok(Err(kind)) => found("encode refused", "TERM-1", format!("encode: finds it {kind}; it can be written")),
+                Ok(Err(kind)) => {
+                    found("encode refused", "TERM-1", format!("encode: finds it {kind}; it can be written"))
+                }
                 Err(fault) => found("encode refused", "TERM-1", format!("encode: {fault}; it can be written")),
             },
             _ => None,
@@ -340,7 +342,8 @@ fn is_open(segments: &[Segment]) -> bool {
             types.push((map, key_type));
         } else if let Some(entry) = segment.field.strip_suffix(".key.kind") {
             let Some((map, _)) = entry.rsplit_once(".entries[") else { continue };
-            let wanted = types.iter().rev().find(|(name, _)| *name == map).map(|(_, key_type)| [1, 5][usize::from(*key_type)]);
+            let wanted =
+                types.iter().rev().find(|(name, _)| *name == map).map(|(_, key_type)| [1, 5][usize::from(*key_type)]);
             if wanted.is_none_or(|wanted| segment.bytes != [wanted]) {
                 return true;
             }

@@ -115,7 +115,8 @@ fn announce(segments: &mut [Segment], choices: &mut Choices) {
 
 /// Another tag, of the message or of a value in it.
 fn retag(segments: &mut [Segment], choices: &mut Choices) {
-    let Some(index) = find(segments, choices, |s| s.field == "tag" || s.field.ends_with("kind") || s.field == "version")
+    let Some(index) =
+        find(segments, choices, |s| s.field == "tag" || s.field.ends_with("kind") || s.field == "version")
     else {
         return;
     };

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::choices::Choices;
 use crate::cluster::{ControlClient, NodeProcess, Pipes, WireOnlyNode, WireOnlyStart};
 use crate::codec::{Decoded, Message, Value, decode, encode, proof};
-use crate::peer::{ClientOptions, HANDSHAKE_LIMIT, Connection, Listener, Phase as PeerPhase, Received, ServerOptions};
+use crate::peer::{ClientOptions, Connection, HANDSHAKE_LIMIT, Listener, Phase as PeerPhase, Received, ServerOptions};
 use crate::runner::Environment;
 use crate::schema::{Phase, Schema};
 
@@ -45,12 +45,12 @@ impl<'a> Opponent<'a> {
             (Running::Control(process, client), name)
         } else {
             let start = WireOnlyStart::new("fuzzed", COOKIE);
-            let node =
-                WireOnlyNode::start(&environment.run, &start, deadline).map_err(|error| error.to_string())?;
+            let node = WireOnlyNode::start(&environment.run, &start, deadline).map_err(|error| error.to_string())?;
             let name = node.name.clone();
             (Running::WireOnly(node), name)
         };
-        let port = name.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).ok_or("the node's name has no port")?;
+        let port =
+            name.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).ok_or("the node's name has no port")?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Ok(Self { schema: &environment.schema, running, address, peers: 0 })
     }

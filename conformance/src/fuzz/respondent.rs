@@ -104,7 +104,8 @@ impl<'a> Respondent<'a> {
             Some((_, client)) => client,
             None => {
                 let process = NodeProcess::spawn(self.run, Pipes::Control).map_err(|error| error.to_string())?;
-                let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to the node")?;
+                let client =
+                    ControlClient::attach(&process).ok_or("no thread could be started to listen to the node")?;
                 client
                     .initialize(Instant::now() + PROBE)
                     .map_err(|error| format!("the node did not answer initialize: {error}"))?;

@@ -66,7 +66,8 @@ pub fn run(plan: &Plan<'_>, target: Target, kept: &[Regression]) -> Result<Outco
     // Terms are as deep as a line may be, and values are dropped level by level.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("fuzz {target}")).stack_size(STACK);
-        let running = thread.spawn_scoped(scope, || Run::new(plan, target).run(kept)).map_err(|error| error.to_string())?;
+        let running =
+            thread.spawn_scoped(scope, || Run::new(plan, target).run(kept)).map_err(|error| error.to_string())?;
         running.join().unwrap_or_else(|_| Err("the fuzzer panicked, which is a bug of the harness".to_owned()))
     })
 }
@@ -124,9 +125,8 @@ impl<'a> Run<'a> {
 
     /// Makes a finding of it, unless there is one of its sort.
     fn found(&mut self, input: Input, disagreement: Disagreement, number: Option<u64>) -> Result<(), String> {
-        let is_same = |other: &Disagreement| {
-            other.what == disagreement.what && other.requirement == disagreement.requirement
-        };
+        let is_same =
+            |other: &Disagreement| other.what == disagreement.what && other.requirement == disagreement.requirement;
         if self.findings.iter().any(|finding| is_same(&finding.disagreement)) {
             return Ok(());
         }

@@ -11,8 +11,28 @@ const DEEPEST: usize = 6;
 
 /// Pieces of texts: every length of UTF-8 and both its edges, what normalises, folds, ends or escapes.
 const PIECES: [&str; 22] = [
-    "a", "b", "é", "e\u{301}", "\u{7F}", "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFD}", "\u{FFFF}",
-    "\u{10000}", "\u{10FFFF}", "\u{FEFF}", "\0", "\n", "\"\\", "ß", "İ", "@h:1", "n@127.0.0.1:4001",
+    "a",
+    "b",
+    "é",
+    "e\u{301}",
+    "\u{7F}",
+    "\u{80}",
+    "\u{7FF}",
+    "\u{800}",
+    "\u{D7FF}",
+    "\u{E000}",
+    "\u{FFFD}",
+    "\u{FFFF}",
+    "\u{10000}",
+    "\u{10FFFF}",
+    "\u{FEFF}",
+    "\0",
+    "\n",
+    "\"\\",
+    "ß",
+    "İ",
+    "@h:1",
+    "n@127.0.0.1:4001",
 ];
 
 /// A message of that layout.
@@ -82,7 +102,8 @@ fn agree(fields: &mut IndexMap<String, Value>, choices: &mut Choices) {
     if choices.one_in(16) {
         return;
     }
-    let (Some(Value::Uint(key_type)), Some(Value::List(entries))) = (fields.get("key_type").cloned(), fields.get("entries"))
+    let (Some(Value::Uint(key_type)), Some(Value::List(entries))) =
+        (fields.get("key_type").cloned(), fields.get("entries"))
     else {
         return;
     };

@@ -232,8 +232,10 @@ impl Attack<'_, '_> {
     fn session(&mut self, generator: &mut Generator<'_>, count: u64) -> Result<(), Broken> {
         let joined = self.opponent.join(&mut generator.choices);
         let session = joined.map_err(|why| self.broken("FRAME-21", why, Phase::Session, &[]))?;
-        let payloads: Vec<Vec<u8>> =
-            std::iter::repeat_with(|| generator.payload().1).filter(|payload| !dials(payload)).take(count as usize).collect();
+        let payloads: Vec<Vec<u8>> = std::iter::repeat_with(|| generator.payload().1)
+            .filter(|payload| !dials(payload))
+            .take(count as usize)
+            .collect();
         for payload in &payloads {
             session.send_frame(payload);
         }
@@ -276,7 +278,8 @@ fn near_miss(schema: &Schema, generator: &mut Generator<'_>, right: &[u8]) -> Ve
     if generator.choices.one_in(5) {
         return generator.payload().1;
     }
-    let mut segments: Vec<Segment> = decode(schema, Phase::Handshake, right).map(|decoded| decoded.segments).unwrap_or_default();
+    let mut segments: Vec<Segment> =
+        decode(schema, Phase::Handshake, right).map(|decoded| decoded.segments).unwrap_or_default();
     for _ in 0..1 + generator.choices.below(2) {
         change(&mut segments, &[], &mut generator.choices);
     }
