@@ -7,6 +7,8 @@ mod certificate;
 mod connection;
 mod dial;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod inbound;
 mod listener;
 mod outbound;
