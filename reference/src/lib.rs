@@ -12,6 +12,9 @@ pub(crate) mod node;
 
 pub(crate) mod net;
 
+#[cfg(test)]
+mod seeds;
+
 pub mod by_hand;
 pub mod control;
 pub mod faults;

@@ -156,6 +156,17 @@ fn results_and_junit_are_written() {
 }
 
 #[test]
+fn fuzzing_finds_a_codec_that_is_wrong_and_says_how_to_see_it_again() {
+    let fuzz = |arguments: &[&str]| xtask().arg("fuzz").args(arguments).assert();
+    fuzz(&["--seed", "3", "--count", "300", "--target", "term", "--fault", "nans-are-all-one"])
+        .code(1)
+        .stdout(contains("seed 3").and(contains("TERM-3")).and(contains("--fault nans-are-all-one --input term:")));
+    fuzz(&["--input", "term:session:0102010000000000f87f"]).code(0);
+    fuzz(&["--input", "term:session:zz"]).code(2);
+    fuzz(&["--node", &trivial("agree-wire-only.yaml").to_string_lossy(), "--target", "codec"]).code(2).stderr(one_line());
+}
+
+#[test]
 fn vectors_explain_names_each_field() {
     xtask()
         .args(["vectors", "explain", "f0 01 02 03 04 05 06 07 08"])

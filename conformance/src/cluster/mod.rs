@@ -5,6 +5,8 @@
 
 mod command;
 mod control;
+#[cfg(test)]
+mod fuzz;
 mod group;
 mod line;
 mod log;

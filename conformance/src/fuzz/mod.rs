@@ -15,6 +15,8 @@ mod regressions;
 mod respondent;
 mod run;
 mod seeds;
+#[cfg(test)]
+mod tests;
 mod values;
 mod wire;
 

@@ -8,6 +8,8 @@ mod connection;
 mod dial;
 mod facts;
 mod flood;
+#[cfg(test)]
+mod fuzz;
 mod inbound;
 mod listener;
 mod manner;

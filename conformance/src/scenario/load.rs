@@ -70,9 +70,9 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     })
 }
 
-type Wrong = (Option<(usize, usize)>, String);
+pub(super) type Wrong = (Option<(usize, usize)>, String);
 
-fn parse(text: &str) -> Result<Scenario, Wrong> {
+pub(super) fn parse(text: &str) -> Result<Scenario, Wrong> {
     let scenario: Scenario = serde_yaml::from_str(text).map_err(|error| {
         let place = error.location().map(|place| (place.line(), place.column()));
         (place, with_hint(&without_place(&error.to_string())))
@@ -191,7 +191,7 @@ fn place_of(text: &str, needle: &str) -> Option<(usize, usize)> {
 }
 
 /// Lines on which the items of the top-level `steps:` begin.
-fn step_lines(text: &str) -> Vec<usize> {
+pub(super) fn step_lines(text: &str) -> Vec<usize> {
     let mut lines = Vec::new();
     let mut indent = None;
     let mut within = false;

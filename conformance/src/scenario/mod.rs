@@ -6,6 +6,8 @@
 
 pub mod expression;
 mod function;
+#[cfg(test)]
+mod fuzz;
 pub mod load;
 pub mod matcher;
 pub mod model;

@@ -16,6 +16,9 @@ pub(crate) mod room;
 pub(crate) mod term;
 pub(crate) mod writer;
 
+#[cfg(test)]
+mod fuzz;
+
 pub(crate) use framing::{FrameReader, MAX_HANDSHAKE_PAYLOAD, MAX_SESSION_PAYLOAD, Payload};
 pub(crate) use message::Message;
 pub(crate) use name::{InvalidName, NodeName};

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A small linear congruential generator: the same choices in every run.
-struct Choices(u64);
+pub(super) struct Choices(pub(super) u64);
 
 impl Choices {
     fn below(&mut self, bound: u64) -> u64 {
@@ -43,7 +43,7 @@ impl Choices {
         Reason { linked, ..self::root(root) }
     }
 
-    fn message(&mut self) -> Message<'static> {
+    pub(super) fn message(&mut self) -> Message<'static> {
         let (from, to) = (
             wire(self.below(8) / 7, 0, self.below(20)),
             wire(0, [0, 9, 8][self.below(3) as usize], 1 + self.below(30)),
@@ -69,7 +69,7 @@ impl Choices {
         }
     }
 
-    fn command(&mut self) -> Command {
+    pub(super) fn command(&mut self) -> Command {
         let (pid, to) = (self.pid(), self.pid());
         match self.below(11) {
             0 | 1 => Command::Spawn(SpawnRequest { function: "collector".into(), ..SpawnRequest::default() }),

@@ -5,6 +5,7 @@ mod bench;
 mod exits;
 mod handshake;
 mod heartbeat;
+mod hostile;
 mod links;
 mod membership;
 mod messages;
