@@ -33,7 +33,13 @@ pub struct WireOnlyStart {
 impl WireOnlyStart {
     /// A node on a free port of 127.0.0.1.
     pub fn new(label: &str, cookie: &[u8]) -> Self {
-        Self { label: label.to_owned(), host: Ipv4Addr::LOCALHOST.into(), port: None, named_port: None, cookie: cookie.to_owned() }
+        Self {
+            label: label.to_owned(),
+            host: Ipv4Addr::LOCALHOST.into(),
+            port: None,
+            named_port: None,
+            cookie: cookie.to_owned(),
+        }
     }
 }
 

@@ -67,16 +67,17 @@ pub enum ConnectError {
 impl Connection {
     /// Connects by TCP and does the TLS handshake as the connecting side.
     pub fn dial(address: SocketAddr, options: &ClientOptions, deadline: Instant) -> Result<Self, ConnectError> {
-        Self::dial_in(address, options, deadline, Manner::PEER)
+        let stream = connect(address, options.receive_buffer, deadline)?;
+        Self::secure(stream, options, deadline, Manner::PEER)
     }
 
-    pub(crate) fn dial_in(
-        address: SocketAddr,
+    /// Does the TLS handshake as the connecting side on a TCP connection.
+    pub(crate) fn secure(
+        stream: TcpStream,
         options: &ClientOptions,
         deadline: Instant,
         manner: Manner,
     ) -> Result<Self, ConnectError> {
-        let stream = connect(address, options.receive_buffer, deadline)?;
         let (mut tls, asked) = tls::client(options.versions, options.server_name.as_deref())?;
         tls::handshake(&mut tls, &stream, deadline)?;
         let facts = TlsFacts {
@@ -90,15 +91,20 @@ impl Connection {
 
     /// Connects by TCP only: to stall, or to send what is no TLS. What arrives is traced and not queued.
     pub fn dial_tcp(address: SocketAddr, deadline: Instant) -> Result<Self, ConnectError> {
-        Self::dial_tcp_in(address, deadline, Manner::PEER)
+        Self::plain(connect(address, None, deadline)?, Manner::PEER)
     }
 
-    pub(crate) fn dial_tcp_in(address: SocketAddr, deadline: Instant, manner: Manner) -> Result<Self, ConnectError> {
-        Self::start(connect(address, None, deadline)?, None, TlsFacts::default(), manner)
+    /// Leaves a TCP connection without TLS.
+    pub(crate) fn plain(stream: TcpStream, manner: Manner) -> Result<Self, ConnectError> {
+        Self::start(stream, None, TlsFacts::default(), manner)
     }
 }
 
-fn connect(address: SocketAddr, receive_buffer: Option<usize>, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(crate) fn connect(
+    address: SocketAddr,
+    receive_buffer: Option<usize>,
+    deadline: Instant,
+) -> Result<TcpStream, ConnectError> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::ConnectionRefused => ConnectError::Refused(address),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => ConnectError::TimedOut { awaited: "the TCP connection" },

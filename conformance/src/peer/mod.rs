@@ -22,6 +22,7 @@ mod tests;
 
 pub use certificate::Certificate;
 pub use connection::{Close, Connection, FlushError};
+pub(crate) use dial::connect;
 pub use dial::{ClientOptions, ConnectError};
 pub use facts::{CertificateError, CertificateFacts, TlsFacts, inspect_certificate};
 pub use inbound::{Closing, ClosingKind, Phase, Ping, Received};

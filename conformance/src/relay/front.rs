@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::peer::{ClientOptions, ConnectError, Connection, Incoming, Listener, Manner, Phase, ServerOptions};
+use crate::peer::{
+    ClientOptions, Close, ConnectError, Connection, Incoming, Listener, Manner, Phase, ServerOptions, connect,
+};
 
 use super::fault::CutHow;
 use super::link::Side;
@@ -102,15 +104,14 @@ impl Door {
                 return state.wait(|state| state.over.then_some(()));
             }
         }
-        if !self.may_connect(number) {
-            return;
-        }
-        match self.connect(incoming) {
-            Ok(ends) => self.pass_on(number, ends),
-            Err(reason) => {
-                state.change(|state| state.wires[number].over = true);
-                self.note(number, &reason);
-            }
+        if self.may_connect(number) {
+            self.pass_on(number, incoming);
+            state.change(|state| {
+                let wire = &mut state.wires[number];
+                wire.over = true;
+                wire.gone = true;
+                wire.ends = [None, None];
+            });
         }
     }
 
@@ -123,59 +124,64 @@ impl Door {
         })
     }
 
-    /// Both ends, ready to carry frames, or why there are none.
-    fn connect(&self, incoming: Incoming) -> Result<[Connection; 2], String> {
+    /// Connects to the node behind, and passes on until both directions are done. The two TLS handshakes are independent: a peer that
+    /// has not answered yet holds up nothing that the dialler says.
+    fn pass_on(&self, number: usize, incoming: Incoming) {
         let deadline = Instant::now() + TLS_WITHIN;
-        let target = match self.mode {
-            Mode::Tcp => Connection::dial_tcp_in(self.target, deadline, Manner::RELAY),
-            Mode::Tls => Connection::dial_in(self.target, &ClientOptions::default(), deadline, Manner::RELAY),
-        };
-        let target = match target {
-            Ok(target) => target,
+        let stream = match connect(self.target, None, deadline) {
+            Ok(stream) => stream,
             Err(error) => {
                 // As its own port would have: nobody is there.
                 incoming.reset();
-                return Err(format!("{} could not be reached: {error}", self.key));
+                return self.note(number, &format!("{} could not be reached: {error}", self.key));
             }
         };
-        let dialler: Result<Connection, ConnectError> = match self.mode {
-            Mode::Tcp => incoming.raw_in(Manner::RELAY),
-            Mode::Tls => incoming.tls_in(ServerOptions::default(), deadline, Manner::RELAY),
-        };
-        Ok([dialler.map_err(|error| format!("the dialler's side did not come about: {error}"))?, target])
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                self.pump(number, Side::Fronted, || match self.mode {
+                    Mode::Tcp => Connection::plain(stream, Manner::RELAY),
+                    Mode::Tls => Connection::secure(stream, &ClientOptions::default(), deadline, Manner::RELAY),
+                });
+            });
+            self.pump(number, Side::Dialler, || match self.mode {
+                Mode::Tcp => incoming.raw_in(Manner::RELAY),
+                Mode::Tls => incoming.tls_in(ServerOptions::default(), deadline, Manner::RELAY),
+            });
+        });
     }
 
-    fn pass_on(&self, number: usize, ends: [Connection; 2]) {
-        for end in &ends {
-            // The limits of the handshake are the nodes' to keep, and PINGs the nodes' to answer.
-            end.set_answer_pings(false);
-            end.set_phase(Phase::Session);
-        }
-        let stands = self.shared.state.change(|state| {
-            state.wires[number].ends = Some(ends.clone());
-            !state.over
-        });
-        if !stands {
-            return;
-        }
-        let pump = |side: Side| Pump {
-            shared: self.shared.clone(),
-            number,
-            side,
-            mode: self.mode,
-            source: ends[side as usize].clone(),
-            target: ends[side.other() as usize].clone(),
+    /// Makes one end ready to carry frames, and passes on what it sends.
+    fn pump(&self, number: usize, side: Side, ready: impl FnOnce() -> Result<Connection, ConnectError>) {
+        let source = match ready() {
+            Ok(source) => source,
+            Err(error) => {
+                self.note(number, &format!("the end of the {side:?} did not come about: {error}"));
+                let other = self.shared.state.change(|state| {
+                    let wire = &mut state.wires[number];
+                    wire.over = true;
+                    wire.gone = true;
+                    wire.ends[side.other() as usize].clone()
+                });
+                if let Some(other) = other {
+                    other.close(Close::Fin);
+                }
+                return;
+            }
         };
-        let back = pump(Side::Fronted);
-        if let Ok(back) = thread::Builder::new().name("relayed back".to_owned()).spawn(move || back.run()) {
-            pump(Side::Dialler).run();
-            // A pump that panicked passes nothing on, which the case will show.
-            let _ = back.join();
-        }
-        self.shared.state.change(|state| {
-            state.wires[number].over = true;
-            state.wires[number].ends = None;
+        // The limits of the handshake are the nodes' to keep, and PINGs the nodes' to answer.
+        source.set_answer_pings(false);
+        source.set_phase(Phase::Session);
+        let stands = self.shared.state.change(|state| {
+            let wire = &mut state.wires[number];
+            let cut = wire.flows.iter().all(|flow| flow.cut);
+            wire.ends[side as usize] = Some(source.clone());
+            !state.over && !wire.gone && !cut
         });
+        if stands {
+            Pump { shared: &self.shared, number, side, mode: self.mode, source }.run();
+        } else {
+            source.close(Close::Fin);
+        }
     }
 
     fn note(&self, number: usize, text: &str) {

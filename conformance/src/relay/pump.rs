@@ -1,6 +1,5 @@
 //! One direction of one relayed connection: takes what comes at one end, waits where it is told to, and sends it at the other.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,14 +18,13 @@ use super::{Mode, Shared};
 /// What is throttled goes in so many pieces a second.
 const PIECES_A_SECOND: u64 = 20;
 
-pub(super) struct Pump {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Pump<'a> {
+    pub(super) shared: &'a Shared,
     pub(super) number: usize,
     /// Who sends what goes through here.
     pub(super) side: Side,
     pub(super) mode: Mode,
     pub(super) source: Connection,
-    pub(super) target: Connection,
 }
 
 /// Why nothing more goes through.
@@ -38,7 +36,7 @@ enum Gate {
     Cut,
 }
 
-impl Pump {
+impl Pump<'_> {
     /// Passes on until either end is closed for good.
     pub(super) fn run(self) {
         while let Ok(()) = self.next() {}
@@ -111,8 +109,11 @@ impl Pump {
             wire.over = true;
             wire.note(format!("the {} ended it: {kind:?}", who(wire, self.side)));
         });
-        if self.wait_out_delay(at).is_ok() && matches!(self.gate(), Ok(Gate::Open)) {
-            self.target.close(how);
+        if self.wait_out_delay(at).is_ok()
+            && matches!(self.gate(), Ok(Gate::Open))
+            && let Ok(target) = self.target()
+        {
+            target.close(how);
         }
     }
 
@@ -149,7 +150,10 @@ impl Pump {
             Some(how)
         });
         let Some(how) = refused else { return false };
-        self.target.close(Close::Fin);
+        // One that has not come about yet will find out.
+        if let Some(target) = self.shared.state.look().wires[self.number].ends[self.side.other() as usize].clone() {
+            target.close(Close::Fin);
+        }
         match how {
             CutHow::Fin => self.source.close(Close::Fin),
             CutHow::Reset => self.source.close(Close::Reset),
@@ -208,31 +212,39 @@ impl Pump {
         }
     }
 
+    /// The other end, which may still be at its TLS handshake.
+    fn target(&self) -> Result<Connection, Over> {
+        self.shared.state.wait(|state| {
+            let wire = &state.wires[self.number];
+            match &wire.ends[self.side.other() as usize] {
+                _ if state.over => Some(Err(Over)),
+                Some(target) => Some(Ok(target.clone())),
+                None => wire.gone.then_some(Err(Over)),
+            }
+        })
+    }
+
     /// Sends, and waits until the other side has taken it: what it does not take is not read on this side.
     fn send(&self, bytes: Vec<u8>, shapes: &Shapes) -> Result<(), Over> {
+        let target = self.target()?;
         let pieces: Vec<&[u8]> = match &shapes.split {
             Some(split) => split.cut(&bytes),
             None => vec![&bytes],
         };
         let Some(rate) = shapes.bytes_per_second else {
-            self.target.send_pieces(pieces.into_iter().map(|piece| (piece.to_vec(), Duration::ZERO)));
-            return self.flushed();
+            target.send_pieces(pieces.into_iter().map(|piece| (piece.to_vec(), Duration::ZERO)));
+            return flushed(&target);
         };
         let most = usize::try_from((rate / PIECES_A_SECOND).max(1)).unwrap_or(usize::MAX);
         for piece in pieces.into_iter().flat_map(|piece| piece.chunks(most)) {
-            self.target.send(piece);
-            self.flushed()?;
+            target.send(piece);
+            flushed(&target)?;
             let pause = Duration::from_secs_f64(piece.len() as f64 / rate as f64);
             if self.shared.state.wait_until(Instant::now() + pause, |state| state.over.then_some(())).is_some() {
                 return Err(Over);
             }
         }
         Ok(())
-    }
-
-    /// A target that has ended is told by the other direction, whose source it is.
-    fn flushed(&self) -> Result<(), Over> {
-        self.target.flush(Instant::now() + LONG).map_err(|_| Over)
     }
 
     fn cut(&self, from: &From, how: CutHow) {
@@ -249,6 +261,11 @@ impl Pump {
             self.shared.state.change(|state| state.wires[self.number].authenticated = true);
         }
     }
+}
+
+/// A target that has ended is told by the other direction, whose source it is.
+fn flushed(target: &Connection) -> Result<(), Over> {
+    target.flush(Instant::now() + LONG).map_err(|_| Over)
 }
 
 /// Turns one byte over; where there are fewer, the last.

@@ -230,8 +230,8 @@ impl State {
         for side in &sides {
             wire.flow(*side).cut = true;
         }
-        let Some(ends) = &wire.ends else { return Closes::new() };
-        let closes = |close| sides.iter().map(|side| (ends[side.other() as usize].clone(), close)).collect();
+        let end = |side: &Side| wire.ends[side.other() as usize].clone();
+        let closes = |close| sides.iter().filter_map(end).map(|end| (end, close)).collect();
         match how {
             CutHow::Silent => Closes::new(),
             CutHow::Reset => closes(Close::Reset),
@@ -243,8 +243,8 @@ impl State {
 
     /// Cuts these directions of all connections of a link.
     pub(super) fn cut_all(&mut self, link: &Link, from: &From, how: CutHow) -> Closes {
-        let numbers: Vec<usize> =
-            self.wires.iter().filter(|wire| wire.ends.is_some() && link.covers(&wire.parties)).map(|w| w.number).collect();
+        let stand = |wire: &&Wire| !wire.gone && link.covers(&wire.parties);
+        let numbers: Vec<usize> = self.wires.iter().filter(stand).map(|wire| wire.number).collect();
         numbers.into_iter().flat_map(|number| self.cut(number, from, how)).collect()
     }
 
@@ -268,7 +268,7 @@ impl State {
     /// Ends everything: the ends that have to be closed.
     pub(super) fn end(&mut self) -> Vec<Connection> {
         self.over = true;
-        self.wires.iter_mut().filter_map(|wire| wire.ends.take()).flatten().collect()
+        self.wires.iter_mut().flat_map(|wire| wire.ends.each_mut().map(Option::take)).flatten().collect()
     }
 }
 

@@ -21,8 +21,10 @@ pub(crate) struct Wire {
     pub(crate) authenticated: bool,
     /// One of its ends has closed it, or it has been cut.
     pub(crate) over: bool,
-    /// The dialler's and the fronted node's, while both stand.
-    pub(super) ends: Option<[Connection; 2]>,
+    /// The dialler's and the fronted node's, each from the end of its TLS handshake on.
+    pub(super) ends: [Option<Connection>; 2],
+    /// One of the ends has not come about, or both directions are done with.
+    pub(super) gone: bool,
     pub(crate) lines: Vec<Line>,
     /// How many frames have met a rule's description, by rule.
     pub(super) met: HashMap<u64, u64>,
@@ -88,7 +90,8 @@ impl Wire {
             flows: <[Flow; 2]>::default(),
             authenticated: false,
             over: false,
-            ends: None,
+            ends: [None, None],
+            gone: false,
             lines: Vec::new(),
             met: HashMap::new(),
         }

@@ -13,13 +13,13 @@ use crate::relay::{
 use crate::results::{Cause, Direction, SessionTrace, TraceLine};
 use crate::scenario::matcher::{Captures, MatchError};
 use crate::scenario::step::{
-    AwaitHeld, Corrupt, Cut, Delay, Hold, LinkOf, LinkOnly, Passed, Point, Refuse, Release, Sessions,
-    SessionsOver, SplitWrites, Throttle,
+    AwaitHeld, Corrupt, Cut, Delay, Hold, LinkOf, LinkOnly, Passed, Point, Refuse, Release, Sessions, SessionsOver,
+    SplitWrites, Throttle,
 };
 use crate::scenario::{Expression, Matcher, RelayMode, Scope};
 
 use super::context::Context;
-use super::stop::{Stop, StepResult};
+use super::stop::{StepResult, Stop};
 
 /// How many frames of each connection a report shows.
 const FRAMES: usize = 20;
@@ -139,9 +139,8 @@ impl Context<'_> {
 
     /// Makes a link cut what it passes on into pieces.
     pub(super) fn split_link(&mut self, step: &SplitWrites) -> StepResult {
-        let size = |size: &Expression| {
-            Ok::<_, Stop>(usize::try_from(size.number("a size", self)?).unwrap_or(usize::MAX))
-        };
+        let size =
+            |size: &Expression| Ok::<_, Stop>(usize::try_from(size.number("a size", self)?).unwrap_or(usize::MAX));
         let split = match &step.every {
             Some(every) => Split::Every(size(every)?),
             None => Split::Sizes(step.sizes.iter().map(size).collect::<StepResult<_>>()?),
@@ -184,7 +183,9 @@ impl Context<'_> {
             let wires = links.iter().flat_map(|link| state.of(link));
             let frames = wires.flat_map(|wire| wire.lines.iter().map(move |line| (wire, line)));
             frames
-                .filter(|(wire, line)| since.is_none_or(|since| line.at >= since) && self.is_passed(wire, line, &from, &message, &fields))
+                .filter(|(wire, line)| {
+                    since.is_none_or(|since| line.at >= since) && self.is_passed(wire, line, &from, &message, &fields)
+                })
                 .count() as u64
         };
         self.relays.state().wait_until(self.deadline, |state| (count(state) >= at_least).then_some(()));
@@ -270,7 +271,9 @@ impl Context<'_> {
             LinkOf::Into(key) => {
                 let key = self.end(key)?;
                 if self.mode_before(&key).is_none() {
-                    return Err(Stop::Harness(format!("no relay stands before `{key}`; give it `relay: tls` or `tcp`")));
+                    return Err(Stop::Harness(format!(
+                        "no relay stands before `{key}`; give it `relay: tls` or `tcp`"
+                    )));
                 }
                 Ok(vec![Link { ends: Ends::Into(key), dialled_by }])
             }
@@ -285,7 +288,8 @@ impl Context<'_> {
                                 "`{one}` and `{other}` need relays with `tls`, which alone see who dials; with `tcp`, name the one behind the relay"
                             )));
                         }
-                        let link = Link { ends: Ends::Between(one.clone(), other.clone()), dialled_by: dialled_by.clone() };
+                        let link =
+                            Link { ends: Ends::Between(one.clone(), other.clone()), dialled_by: dialled_by.clone() };
                         if one != other && !links.iter().any(|known| known.has_ends_of(&link)) {
                             links.push(link);
                         }
@@ -331,6 +335,7 @@ impl Context<'_> {
                         keys.push(end(key)?);
                     }
                 }
+                Value::String(key) => keys.push(end(&key)?),
                 _ => keys.push(end(key)?),
             }
         }
