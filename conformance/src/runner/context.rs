@@ -325,6 +325,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Keys that a step lists; `"${one}"` may stand for a list of them.
+    pub(super) fn listed(&self, names: &[String]) -> StepResult<Vec<String>> {
+        let mut keys = Vec::new();
+        for name in names {
+            match Expression::Text(name.clone()).evaluate(self)? {
+                Value::Array(several) => keys.extend(several.iter().filter_map(Value::as_str).map(str::to_owned)),
+                _ => keys.push(self.name(name)?),
+            }
+        }
+        Ok(keys)
+    }
+
     pub(super) fn node(&self, key: &str) -> StepResult<&Node> {
         self.nodes.get(key).ok_or_else(|| Stop::Harness(format!("the scenario has no node `{key}`")))
     }

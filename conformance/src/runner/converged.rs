@@ -47,7 +47,7 @@ impl Context<'_> {
     }
 
     fn keys(&self, names: &[String]) -> StepResult<Vec<String>> {
-        names.iter().map(|name| self.node_key(Some(name))).collect()
+        self.listed(names)?.iter().map(|name| self.node_key(Some(name))).collect()
     }
 
     /// Waits until the nodes list exactly each other, have told just these sessions, and hold the names of live processes of `owners`

@@ -18,9 +18,11 @@ impl Context<'_> {
     /// Barriers, and then the invariants of `history.rs`.
     pub(super) fn invariants(&mut self, step: &Invariants) -> StepResult {
         let mut stable = BTreeSet::new();
-        for key in step.stable.iter().flat_map(|nodes| nodes.names().to_vec()) {
-            let key = self.node_key(Some(&key))?;
-            stable.extend(self.ledger.run_of(&key));
+        if let Some(nodes) = &step.stable {
+            for key in self.listed(nodes.names())? {
+                let key = self.node_key(Some(&key))?;
+                stable.extend(self.ledger.run_of(&key));
+            }
         }
         self.barriers()?;
         // Texts are on their way when a broadcast is answered: the only thing here that is waited for.

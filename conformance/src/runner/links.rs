@@ -279,8 +279,9 @@ impl Context<'_> {
             }
             LinkOf::Between(groups) => {
                 let mut links: Vec<Link> = Vec::new();
-                for one in groups[0].names() {
-                    for other in groups[1].names() {
+                let (ones, others) = (self.listed(groups[0].names())?, self.listed(groups[1].names())?);
+                for one in &ones {
+                    for other in &others {
                         let (one, other) = (self.end(one)?, self.end(other)?);
                         let modes = [self.mode_before(&one), self.mode_before(&other)];
                         if modes == [None, None] || modes.contains(&Some(Mode::Tcp)) {
