@@ -54,7 +54,7 @@ async def _receive(channel: Channel, message: str) -> dict:
     return fields
 
 
-def _send(channel: Channel, message: str, **fields):
+def _send(channel: Channel, message: str, /, **fields):
     channel.send(wire.frame(wire.encode(message, fields)))
 
 

@@ -68,7 +68,7 @@ class Session:
         self.watched: dict[int, tuple[int, Pid]] = {}  # theirs of ours: reference -> local id, watcher
         self.spawns: dict[int, Callable[[Pid | str], None]] = {}  # request -> who is told
 
-    def send(self, message: str, **fields):
+    def send(self, message: str, /, **fields):
         """Sends one message; raises TooLarge and sends nothing where it would not fit (FRAME-16)."""
         self.channel.send(wire.frame(wire.encode(message, fields)))
 
@@ -397,7 +397,7 @@ class Node:
         for session in list(self.sessions.values()):
             await session.channel.read_up()
 
-    def broadcast(self, message: str, **fields):
+    def broadcast(self, message: str, /, **fields):
         """One message to every session; TooLarge before any of it is sent."""
         if self.sessions:
             frame = wire.frame(wire.encode(message, fields))

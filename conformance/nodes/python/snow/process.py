@@ -160,7 +160,7 @@ class Processes:
             process.on_end()
 
     @staticmethod
-    def _send_reason(session, message: str, reason: Reason, **fields):
+    def _send_reason(session, message: str, reason: Reason, /, **fields):
         try:
             session.send(message, **fields, reason=reason)
         except wire.TooLarge:  # PROC-28

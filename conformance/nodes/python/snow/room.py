@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 PATIENCE = 4_096  # messages that wait for a member that reads too slowly; ROOM-12 asks for 1,024
 PATIENCE_BYTES = 128 * 1024 * 1024  # and never more bytes than this (RES-8)
 PATH = "/rooms/"
+OPEN = 1  # websockets.State.OPEN, whose import takes longer than a node that has no rooms should wait
 
 
 class UnknownMember(Exception):
@@ -24,6 +25,11 @@ class Member:
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
+
+    @property
+    def gone(self) -> bool:
+        """From the close frame on, although the connection may take a while to end (ROOM-9)."""
+        return self.connection.state != OPEN
 
     def put(self, text: bytes) -> bool:
         """Queues a message; a member that cannot keep up is disconnected instead (ROOM-11, ROOM-12)."""
@@ -76,7 +82,7 @@ class Rooms:
             return
         member = Member(f"m{next(self._ids)}", connection)
         self.members[member.id] = member
-        member.put(json.dumps({"member": member.id}).encode())
+        member.put(json.dumps({"member": member.id}).encode())  # before anything of the room
         self.join(member.id, room)
         sender = asyncio.create_task(member.send())
         try:
@@ -88,11 +94,11 @@ class Rooms:
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             for left in list(member.rooms):
-                self.leave(member.id, left)
+                self._leave(member, left)
             del self.members[member.id]
 
     def _member(self, id: str) -> Member:
-        if id not in self.members:
+        if id not in self.members or self.members[id].gone:
             raise UnknownMember
         return self.members[id]
 
@@ -104,14 +110,17 @@ class Rooms:
 
     def leave(self, id: str, room: str):
         """Leaves one room and no other (ROOM-8)."""
-        member = self._member(id)
+        self._leave(self._member(id), room)
+
+    def _leave(self, member: Member, room: str):
         member.rooms.discard(room)
         here = self._rooms.get(room, {})
-        here.pop(id, None)
+        here.pop(member.id, None)
         if not here:
             self._rooms.pop(room, None)
 
     def deliver(self, room: str, text: str, excepted: str | None = None) -> int:
         """To each local member once; the result counts those that could not be served (ROOM-1, ROOM-4, ROOM-10, ROOM-17)."""
         data = text.encode()
-        return sum(not member.put(data) for id, member in self._rooms.get(room, {}).items() if id != excepted)
+        members = self._rooms.get(room, {}).values()
+        return sum(not member.put(data) for member in members if member.id != excepted and not member.gone)

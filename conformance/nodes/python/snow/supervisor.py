@@ -61,11 +61,11 @@ class Supervisor:
     def start_child(self, args: bytes | None) -> asyncio.Future:
         """One more child of the template (SUP-4); the future holds its PID."""
         child = self._template.copy(args)
-        child.asked_for = self.loop.create_future()
+        asked = child.asked_for = self.loop.create_future()
         self.children.append(child)
         self._to_start.append(child)
         self._step()
-        return child.asked_for
+        return asked
 
     def stop(self) -> asyncio.Future:
         """Stops the children and then itself (SUP-19)."""
