@@ -24,16 +24,18 @@ class Member:
         self.rooms: set[str] = set()
         self._queue: deque[bytes] = deque()
         self._bytes = 0
+        self._dropped = False
         self._more = asyncio.Event()
 
     @property
     def gone(self) -> bool:
         """From the close frame on, although the connection may take a while to end (ROOM-9)."""
-        return self.connection.state != OPEN
+        return self._dropped or self.connection.state != OPEN
 
     def put(self, text: bytes) -> bool:
         """Queues a message; a member that cannot keep up is disconnected instead (ROOM-11, ROOM-12)."""
         if len(self._queue) >= PATIENCE or self._bytes + len(text) > PATIENCE_BYTES:
+            self._dropped = True
             self.connection.transport.abort()
             return False
         self._queue.append(text)
