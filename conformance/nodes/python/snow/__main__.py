@@ -16,6 +16,8 @@ async def main():
     await Control().run()
 
 
-logging.basicConfig(stream=sys.stderr, level=os.environ.get("SNOW_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(message)s")
+logging.basicConfig(
+    stream=sys.stderr, level=os.environ.get("SNOW_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(message)s"
+)
 asyncio.run(main())
 os._exit(0)  # at once: a name server that is still asked holds up nothing

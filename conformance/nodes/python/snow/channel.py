@@ -10,11 +10,13 @@ import os
 import ssl
 import tempfile
 from collections import deque
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 SERVER_NAME = "snow-node"
 READ_AHEAD = 256 * 1024  # plaintext that is kept while its reader is busy
-PATIENCE = 64 * 1024 * 1024  # bytes that wait for a peer before it is given up; MEM-38 asks for 32 MiB, RES-7 allows 256
+PATIENCE = (
+    64 * 1024 * 1024
+)  # bytes that wait for a peer before it is given up; MEM-38 asks for 32 MiB, RES-7 allows 256
 LINGER = 1.0  # seconds in which the last bytes may still leave
 _PIECE = 64 * 1024
 
@@ -31,7 +33,7 @@ def acceptor_context() -> ssl.SSLContext:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, SERVER_NAME)])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     certificate = (
         x509.CertificateBuilder()
@@ -82,7 +84,9 @@ class Channel(asyncio.Protocol):
         self.waiting = 0  # bytes of frames that the peer has not taken, streams apart
         self._accepted = accepted
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, accepted is not None, None if accepted else SERVER_NAME)
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, accepted is not None, None if accepted else SERVER_NAME
+        )
         self._secure = False
         self._over = False  # nothing more will be decrypted
         self._plain = bytearray()

@@ -5,10 +5,11 @@ import itertools
 import json
 import logging
 import sys
-from typing import Any, Awaitable
+from typing import Any
+from collections.abc import Awaitable
 
 from . import VERSION, codec, names, process, registry, room, term, wire
-from .node import NOBODY, ConnectFailed, Node
+from .node import ConnectFailed, Node
 from .process import NoProcess, NotConnected, Process, SpawnFailed
 from .supervisor import RESTARTS, STRATEGIES, Child, Supervisor
 from .wire import Pid, Reason
@@ -69,7 +70,7 @@ class Params:
         value = self.values.get(name)
         if value is None and default:
             return default[0]
-        if not isinstance(value, kind) or isinstance(value, bool) and kind is not bool:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ControlError(-32602, f"{name} is missing or of a wrong type")
         return value
 
@@ -232,7 +233,10 @@ class Control:
             listen = names.parse(f"listen@{listen}", any_port=True)
             if listen is None:
                 raise ControlError(-32602, "listen is no host:port")
-        heartbeat = params.milliseconds("heartbeat_interval_ms", 60_000), params.milliseconds("heartbeat_timeout_ms", 15_000)
+        heartbeat = (
+            params.milliseconds("heartbeat_interval_ms", 60_000),
+            params.milliseconds("heartbeat_timeout_ms", 15_000),
+        )
         try:
             await self.node.start(name, cookie, listen, heartbeat, params.milliseconds("handshake_timeout_ms", 7_000))
         except ValueError as error:
@@ -320,7 +324,11 @@ class Control:
         return {}
 
     def global_names(self, params):
-        return {"names": [{"name": name, "pid": self.node.show(entry.pid)} for name, entry in self.node.registry.table.items()]}
+        return {
+            "names": [
+                {"name": name, "pid": self.node.show(entry.pid)} for name, entry in self.node.registry.table.items()
+            ]
+        }
 
     # Process.
 
@@ -373,7 +381,9 @@ class Control:
         strategy = params.any_of("strategy", STRATEGIES)
         if strategy == "simple_one_for_one" and len(children) != 1:
             raise ControlError(-32602, "simple_one_for_one has one template")
-        supervisor = Supervisor(self.node, strategy, params.get("max_restarts", int), params.get("max_seconds", int), children)
+        supervisor = Supervisor(
+            self.node, strategy, params.get("max_restarts", int), params.get("max_seconds", int), children
+        )
         self.supervisors[supervisor.process.local] = supervisor
         supervisor.ended.add_done_callback(lambda _: self.supervisors.pop(supervisor.process.local))
         return self._shown_pid(supervisor.started)
@@ -381,7 +391,9 @@ class Control:
     @staticmethod
     def _child(params: Params) -> Child:
         restart = params.any_of("restart", RESTARTS)
-        return Child(params.text("id"), params.text("function"), params.bytes("args", b""), restart, params.text("node", None))
+        return Child(
+            params.text("id"), params.text("function"), params.bytes("args", b""), restart, params.text("node", None)
+        )
 
     async def _shown_pid(self, future: asyncio.Future) -> dict:
         return {"pid": self.node.show(await future)}
@@ -397,7 +409,11 @@ class Control:
 
     def supervisor_children(self, params):
         children = self._supervisor(params).children
-        return {"children": [{"id": child.id, "pid": self.node.show(child.pid) if child.pid else None} for child in children]}
+        return {
+            "children": [
+                {"id": child.id, "pid": self.node.show(child.pid) if child.pid else None} for child in children
+            ]
+        }
 
     def supervisor_stop(self, params):
         return self._ended(self._supervisor(params).stop())
@@ -450,12 +466,16 @@ class Control:
 
 
 SHUT_DOWN: dict = {}
-METHODS = set(
-    "initialize node.start node.connect node.self node.list barrier shutdown "
-    "process.spawn process.exit global.register global.whereis global.unregister global.names "
-    "process.send process.send_named process.register process.alive process.link process.unlink process.monitor "
-    "process.demonitor process.trap_exit node.monitor "
-    "supervisor.start supervisor.start_child supervisor.children supervisor.stop "
-    "room.broadcast room.join room.leave "
-    "codec.decode codec.encode codec.frames codec.proof term.decode term.encode".split()
-)
+METHODS = {
+    "initialize",
+    *(f"node.{name}" for name in ("start", "connect", "self", "list", "monitor")),
+    "barrier",
+    "shutdown",
+    *(f"process.{name}" for name in ("spawn", "exit", "send", "send_named", "register", "alive", "link", "unlink")),
+    *(f"process.{name}" for name in ("monitor", "demonitor", "trap_exit")),
+    *(f"global.{name}" for name in ("register", "whereis", "unregister", "names")),
+    *(f"supervisor.{name}" for name in ("start", "start_child", "children", "stop")),
+    *(f"room.{name}" for name in ("broadcast", "join", "leave")),
+    *(f"codec.{name}" for name in ("decode", "encode", "frames", "proof")),
+    *(f"term.{name}" for name in ("decode", "encode")),
+}

@@ -6,7 +6,7 @@ What one event causes is queued and drained by `settle`, so that chains of links
 import asyncio
 import itertools
 from collections import deque
-from typing import Callable
+from collections.abc import Callable
 
 from . import wire
 from .wire import KILLED, NOCONNECTION, NOPROC, SHUTDOWN, UNKNOWN, Pid, Reason
@@ -105,14 +105,18 @@ class Processes:
         process = self.table[local] = Process(local, function)
         match function:
             case "collector":
-                process.on_message = lambda message: self.node.tell("process.message", pid=self.node.show(process.pid), bytes=message.hex())
+                process.on_message = lambda message: self.node.tell(
+                    "process.message", pid=self.node.show(process.pid), bytes=message.hex()
+                )
             case "relay" if len(args) >= 8:
                 target = resolve(wire.Reader(args).pid())
                 process.on_message = lambda message: self.forward(target, message)
             case "exit":
                 process.begin = lambda: self.end(process, self._read_reason(args, resolve))
             case "crash_on_message":
-                process.on_message = lambda message: self.end(process, Reason("error", message.decode(errors="replace")))
+                process.on_message = lambda message: self.end(
+                    process, Reason("error", message.decode(errors="replace"))
+                )
         return process
 
     @staticmethod
@@ -152,7 +156,9 @@ class Processes:
                 self.post(self._down, watcher, ref, process.pid, reason)
             else:
                 monitoring = session.watched.pop(ref)[1]
-                self._send_reason(session, "MONITOR_EXIT", reason, monitored=process.pid, monitoring=monitoring, ref=ref)
+                self._send_reason(
+                    session, "MONITOR_EXIT", reason, monitored=process.pid, monitoring=monitoring, ref=ref
+                )
         for watchers in self.node.watches.values():
             watchers.pop(process.local, None)
         self.node.tell("process.ended", pid=self.node.show(process.pid), reason=self.show_reason(reason))
@@ -264,13 +270,18 @@ class Processes:
         if source not in process.links or self.table.get(process.local) is not process:
             return
         parent, kind = source == process.parent, reason.outer
-        if parent and kind == "killed" or parent and kind == "shutdown" and not process.traps:
+        if (parent and kind == "killed") or (parent and kind == "shutdown" and not process.traps):
             self.end(process, KILLED if kind == "killed" else SHUTDOWN)
         elif process.traps or kind in ("normal", "shutdown"):
             if not (parent and kind == "shutdown"):
                 del process.links[source]
             node = self.node
-            node.tell("process.exited", pid=node.show(process.pid), **{"from": node.show(source)}, reason=self.show_reason(reason))
+            node.tell(
+                "process.exited",
+                pid=node.show(process.pid),
+                **{"from": node.show(source)},
+                reason=self.show_reason(reason),
+            )
             if process.on_exit:
                 process.on_exit(source, reason)
         else:
@@ -321,7 +332,9 @@ class Processes:
 
     # Spawning on other nodes.
 
-    def spawn_on(self, session, requester: Process, function: bytes, args: bytes, link: bool, done: Callable[[Pid | str], None]) -> int:
+    def spawn_on(
+        self, session, requester: Process, function: bytes, args: bytes, link: bool, done: Callable[[Pid | str], None]
+    ) -> int:
         """Asks for a process; `done` is told its PID, or "refused" or "noconnection" (PROC-58, PROC-59, PROC-63)."""
         request = next(self._references)
         session.send("SPAWN", request=request, requester=requester.pid, link=int(link), function=function, args=args)

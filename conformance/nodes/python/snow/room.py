@@ -67,7 +67,9 @@ class Rooms:
         """Opens the endpoint on a free port; the result is its URL."""
         from websockets.asyncio.server import serve  # here, since starting is all that needs it
 
-        self._server = await serve(self._serve, host, 0, compression=None, ping_interval=None, max_size=16 * 1024 * 1024)
+        self._server = await serve(
+            self._serve, host, 0, compression=None, ping_interval=None, max_size=16 * 1024 * 1024
+        )
         port = self._server.sockets[0].getsockname()[1]
         return f"ws://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -118,7 +118,9 @@ class Supervisor:
             return False
         token = child.request = object()
         function = child.function.encode()
-        self.processes.spawn_on(session, self.process, function, child.args, True, lambda result: self._answered(child, token, result))
+        self.processes.spawn_on(
+            session, self.process, function, child.args, True, lambda result: self._answered(child, token, result)
+        )
         return False
 
     def _answered(self, child: Child, token: object, result: Pid | str):
@@ -189,7 +191,7 @@ class Supervisor:
         self._restarts.append(now)
         first = self.children.index(child)
         affected = {"one_for_all": self.children, "rest_for_one": self.children[first:]}.get(self.strategy, [child])
-        again = [each for each in affected if each is child or each.up and each.restart != "temporary"]
+        again = [each for each in affected if each is child or (each.up and each.restart != "temporary")]
         self._stop([each for each in affected if each.up])
         self._to_start = [each for each in self.children if each in again or each in self._to_start]
 

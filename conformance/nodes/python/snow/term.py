@@ -58,7 +58,7 @@ class _Reader:
 class _Open:
     """A value of which some parts are still to be read: `put` takes each as it comes."""
 
-    __slots__ = ("value", "missing", "items", "named", "key")
+    __slots__ = ("items", "key", "missing", "named", "value")
 
     def __init__(self, value: dict, missing: int, items: list | None, named: bool = False):
         self.value, self.missing, self.items, self.named, self.key = value, missing, items, named, None
@@ -120,7 +120,9 @@ def _begin(reader: _Reader) -> dict | _Open:
             return _Open({"kind": kind, field: items}, reader.number(width, MOST_ITEMS), items)
         case 11:
             key_type, entries = reader.number(1), []
-            return _Open({"kind": "map", "key_type": key_type, "entries": entries}, 2 * reader.number(4, MOST_ITEMS), entries)
+            return _Open(
+                {"kind": "map", "key_type": key_type, "entries": entries}, 2 * reader.number(4, MOST_ITEMS), entries
+            )
         case 20:
             name, fields = reader.text(2), []
             return _Open({"kind": "struct", "name": name, "fields": fields}, reader.number(2), fields, named=True)
@@ -129,7 +131,10 @@ def _begin(reader: _Reader) -> dict | _Open:
             return _Open({"kind": "sum", "name": name, "variant": variant, "values": values}, reader.number(2), values)
         case 30:
             pid = reader.number(8)
-            return {"kind": "pid", "pid": {"node_id": pid >> 48, "creation": pid >> 40 & 0xFF, "local": pid & 0xFF_FFFF_FFFF}}
+            return {
+                "kind": "pid",
+                "pid": {"node_id": pid >> 48, "creation": pid >> 40 & 0xFF, "local": pid & 0xFF_FFFF_FFFF},
+            }
         case 40 | 42 | 43:
             return _Open({"kind": WRAPPERS[tag], "value": None}, 1, None)
         case 0xFF:

@@ -5,7 +5,8 @@ All integers are little-endian. Nothing here recurses: a reason of any depth is 
 """
 
 import struct
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
+from collections.abc import Callable
 
 HANDSHAKE_LIMIT = 4_096
 SESSION_LIMIT = 16_777_216
@@ -269,7 +270,12 @@ def decode_in_session(payload: bytes) -> tuple[str, dict]:
         if payload[:1] != b"\x18":
             raise
         reader = Reader(payload, 1)
-        return "MONITOR_EXIT", {"monitored": reader.pid(), "monitoring": reader.pid(), "ref": reader.u64(), "reason": UNKNOWN}
+        return "MONITOR_EXIT", {
+            "monitored": reader.pid(),
+            "monitoring": reader.pid(),
+            "ref": reader.u64(),
+            "reason": UNKNOWN,
+        }
 
 
 def encode(message: str, fields: dict) -> bytes:

@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -25,12 +24,16 @@ class Driven:
     """A node, driven over the control protocol, one request after the other."""
 
     def __init__(self, **start):
-        self.process = subprocess.Popen([sys.executable, "-m", "snow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE.parent)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "snow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE.parent
+        )
         self.name = self.ask("node.start", name="n@127.0.0.1:0", cookie=COOKIE.hex(), **start)["name"]
         self.port = int(self.name.rpartition(":")[2])
 
     def ask(self, method, **params):
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
+        self.process.stdin.write(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n"
+        )
         self.process.stdin.flush()
         while line := self.process.stdout.readline():
             answer = json.loads(line)

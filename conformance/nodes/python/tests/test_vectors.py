@@ -24,7 +24,9 @@ def exported() -> pathlib.Path:
     folder = os.environ.get("SNOW_VECTORS")
     if not folder:
         folder = tempfile.mkdtemp(prefix="snow-vectors-")
-        subprocess.run(["cargo", "xtask", "vectors", "export", "--json", folder], check=True, cwd=HERE, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["cargo", "xtask", "vectors", "export", "--json", folder], check=True, cwd=HERE, stdout=subprocess.DEVNULL
+        )
     return pathlib.Path(folder)
 
 
@@ -71,7 +73,10 @@ class Vectors(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         files = [json.loads(path.read_text()) for path in sorted(exported().glob("*.json"))]
-        cls.found = {kind: [each for file in files for each in file[kind]] for kind in ("vectors", "terms", "streams", "transcripts")}
+        cls.found = {
+            kind: [each for file in files for each in file[kind]]
+            for kind in ("vectors", "terms", "streams", "transcripts")
+        }
 
     def each(self, kind, check):
         self.assertTrue(self.found[kind])
@@ -80,28 +85,28 @@ class Vectors(unittest.TestCase):
                 check(vector)
 
     def bytes_of(self, vector, encoded=b""):
-        """A vector's payload; of the longest ones the export has the segments' hashes only."""
+        """A vector's payload; of the longest ones the export has their segments, and of long segments the hash."""
         if isinstance(vector.get("payload"), str):
             return bytes.fromhex(vector["payload"])
         if mutation := vector.get("mutation"):  # one segment, so many times
-            return self.repeated(vector, mutation["times"])
+            return b"".join(self.repeated(segment, mutation["times"]) for segment in vector["segments"])
         at = 0
         for segment in vector["segments"]:
-            content = segment["hex"]
-            length = len(content) // 2 if isinstance(content, str) else content["length"]
-            piece = encoded[at : at + length]
-            self.assertEqual(content if isinstance(content, str) else content["sha256"], piece.hex() if isinstance(content, str) else hashlib.sha256(piece).hexdigest())
+            match segment["hex"]:
+                case {"length": length, "sha256": digest}:
+                    self.assertEqual(digest, hashlib.sha256(encoded[at : at + length]).hexdigest())
+                case content:
+                    length = len(content) // 2
+                    self.assertEqual(content, encoded[at : at + length].hex())
             at += length
         self.assertEqual(at, len(encoded))
         return encoded
 
     @staticmethod
-    def repeated(vector, times):
-        pieces = []
-        for segment in vector["segments"]:
-            content = segment["hex"]
-            pieces.append(bytes.fromhex(content if isinstance(content, str) else segment["meaning"].split(": ")[1]) * (1 if isinstance(content, str) else times))
-        return b"".join(pieces)
+    def repeated(segment, times):
+        if isinstance(segment["hex"], str):
+            return bytes.fromhex(segment["hex"])
+        return bytes.fromhex(segment["meaning"].split(": ")[1]) * times
 
     def test_messages(self):
         self.each("vectors", self.message)
@@ -178,7 +183,9 @@ class Vectors(unittest.TestCase):
             message, fields, _ = wire.decode("handshake", payload)
             self.assertEqual((step["message"], payload), (message, wire.encode(message, fields)))
             if proof := step.get("hmac"):
-                self.assertEqual(proof["output"], codec.proof(bytes.fromhex(proof["key"]), bytes.fromhex(proof["input"]))["proof"])
+                self.assertEqual(
+                    proof["output"], codec.proof(bytes.fromhex(proof["key"]), bytes.fromhex(proof["input"]))["proof"]
+                )
                 self.assertEqual(proof["output"], fields["proof"].hex())
 
 
