@@ -132,7 +132,9 @@ fn compared(input: &str, answers: &[Json]) -> Option<(String, &'static str)> {
     let input: Input = input.parse().unwrap();
     let answers = answers.iter().map(|answer| -> Answer {
         match answer.get("error") {
-            Some(kind) => Err(serde_json::from_value(json!({"code": -32020, "message": "", "data": {"kind": kind}})).unwrap()),
+            Some(kind) => {
+                Err(serde_json::from_value(json!({"code": -32020, "message": "", "data": {"kind": kind}})).unwrap())
+            }
             None => Ok(answer.clone()),
         }
     });
@@ -150,7 +152,9 @@ fn disagreements_are_told_apart_and_blamed() {
     assert_eq!(compared(unregister, &[name("hi", "")]), found("FRAME-20", "decode left_over"));
     assert_eq!(compared(unregister, &[json!({"error": "malformed"})]), found("FRAME-20", "decode refuses"));
     assert!(compared(unregister, &[name("ho", "ff")]).is_some_and(|found| found.1 == "decode field"));
-    assert!(compared(unregister, &[name("hi", "ff"), bytes("1c020068")]).is_some_and(|found| found.1 == "encode bytes"));
+    assert!(
+        compared(unregister, &[name("hi", "ff"), bytes("1c020068")]).is_some_and(|found| found.1 == "encode bytes")
+    );
     assert_eq!(compared("codec:session:1c0100ff", &[name("?", "")]), found("FRAME-19", "decode reads"));
     assert_eq!(compared("codec:session:7f", &[json!({"error": "malformed"})]), found("FRAME-17", "decode kind"));
     assert_eq!(compared("term:session:01ff", &[json!({"error": "invalid_tag"})]), found("TERM-9", "decode kind"));

@@ -317,7 +317,7 @@ impl Context<'_> {
                 let stop = Stop::broken(Cause::UnexpectedFrame, "the node dialled a name that does not count")
                     .expected("no TCP connection")
                     .actual("a TCP connection");
-                return Err(Ended { at: Some(index), played, stop: self.told(stop.into(), planned, &[]) });
+                return Err(Ended { at: Some(index), played, stop: self.about_input(stop.into(), planned, &[]) });
             }
         }
         Ok(())
