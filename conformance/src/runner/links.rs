@@ -17,6 +17,7 @@ use crate::scenario::step::{
     SplitWrites, Throttle,
 };
 use crate::scenario::{Expression, Matcher, RelayMode, Scope};
+use crate::schema::MessageLayout;
 
 use super::context::Context;
 use super::stop::{StepResult, Stop};
@@ -172,6 +173,9 @@ impl Context<'_> {
         let links = self.links(&step.link, step.dialled_by.as_deref())?;
         let from = self.whose(step.from.as_ref())?;
         let message = self.name(&step.message)?;
+        let Some(layout) = self.schema().message(&message) else {
+            return Err(Stop::Harness(format!("there is no message {message}")));
+        };
         let fields = Matcher::Object(step.fields.clone()).settled(self)?;
         let exactly = step.count.as_ref().map(|count| count.number("count", self)).transpose()?;
         let at_least = match exactly {
@@ -184,7 +188,7 @@ impl Context<'_> {
             let frames = wires.flat_map(|wire| wire.lines.iter().map(move |line| (wire, line)));
             frames
                 .filter(|(wire, line)| {
-                    since.is_none_or(|since| line.at >= since) && self.is_passed(wire, line, &from, &message, &fields)
+                    since.is_none_or(|since| line.at >= since) && self.is_passed(wire, line, &from, layout, &fields)
                 })
                 .count() as u64
         };
@@ -210,10 +214,11 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn is_passed(&self, wire: &Wire, line: &Line, from: &From, message: &str, fields: &Matcher) -> bool {
+    /// The tag first, which parts most frames; fields only of those that are left.
+    fn is_passed(&self, wire: &Wire, line: &Line, from: &From, layout: &MessageLayout, fields: &Matcher) -> bool {
         let Crossing::Frame { from: side, phase, payload, fate: Fate::Passed, .. } = &line.what else { return false };
-        let tag = payload.first().and_then(|tag| self.schema().by_tag(*phase, *tag));
-        tag.is_some_and(|layout| layout.name == message)
+        *phase == layout.phase
+            && payload.first() == Some(&layout.tag)
             && State::is_from(wire, from, *side)
             && codec::decode(self.schema(), *phase, payload)
                 .is_ok_and(|decoded| matches(fields, &decoded.message.fields_json()))

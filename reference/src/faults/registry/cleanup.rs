@@ -1,6 +1,9 @@
 //! Faults of what becomes of names when their processes or nodes end (REG-17 to REG-20).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{is_last, send_to_others, unregister_to};
 use crate::{
@@ -10,11 +13,11 @@ use crate::{
         payload::{entries, peer, register, unregister},
         table::Fault,
     },
-    node::{Command, ConnId, Input, Output, Role, Token},
+    node::{Answer, Command, ConnId, GlobalPid, Input, Output, Role, Token},
     wire::{
         WirePid,
         handshake::{ACK, REPLY},
-        registry::GlobalEntry,
+        registry::{GLOBAL_SYNC, GlobalEntry},
     },
 };
 
@@ -81,6 +84,12 @@ pub(super) const FAULTS: &[Fault] = &[
                 |_, output| unregister_to(&output).is_none().then_some(output),
             )
         },
+    },
+    Fault {
+        id: "names-of-a-sync-right-before-the-end-stay",
+        requirement: "REG-18",
+        description: "Where GLOBAL_SYNC is the last that a lost node has said, its names are still told to those who ask for all.",
+        make: || Box::new(LateSync::default()),
     },
     Fault {
         id: "names-that-a-lost-node-has-told-go-with-it",
@@ -162,5 +171,43 @@ impl Filter for Tellers {
             }
         }
         Some(input)
+    }
+}
+
+/// Remembers which sessions have said nothing behind their GLOBAL_SYNC, and what those owned that ended so.
+#[derive(Default)]
+struct LateSync {
+    synced_last: BTreeSet<ConnId>,
+    stale: Vec<(Arc<str>, GlobalPid)>,
+}
+
+impl Filter for LateSync {
+    fn frame_in(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
+        if payload.first() == Some(&GLOBAL_SYNC) {
+            self.synced_last.insert(conn);
+        } else {
+            self.synced_last.remove(&conn);
+        }
+        Some(payload)
+    }
+
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        if let Input::Closed(conn) = &input
+            && self.synced_last.remove(conn)
+            && let Some(peer) = peer(context, *conn)
+        {
+            self.stale = context.names().into_iter().filter(|(_, pid)| pid.node == peer.as_str()).collect();
+        }
+        Some(input)
+    }
+
+    fn output(&mut self, _context: &mut Context<'_>, output: Output) -> Option<Output> {
+        match output {
+            Output::Reply(token, Ok(Answer::Names(mut names))) => {
+                names.append(&mut self.stale);
+                Some(Output::Reply(token, Ok(Answer::Names(names))))
+            }
+            _ => Some(output),
+        }
     }
 }
