@@ -206,7 +206,7 @@ fn the_handshake_has_a_limit_of_its_own() {
 
 #[test]
 fn who_does_not_read_blocks_no_sender() {
-    let small = ListenerOptions { receive_buffer: Some(4096) };
+    let small = ListenerOptions { receive_buffer: Some(4096), ..ListenerOptions::default() };
     let (a, b) = pair_with(ClientOptions::default(), ServerOptions::default(), small);
     for connection in [&a, &b] {
         connection.set_phase(Phase::Session);

@@ -71,37 +71,37 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "pings-are-remembered",
         requirement: "RES-8",
         description: "Something is kept for every PING that has been answered.",
-        make: || remembers(&[PING], 4_096),
+        make: || remembers(&[PING], 2_048),
     },
     Fault {
         id: "unregistered-names-are-never-forgotten",
         requirement: "RES-8",
         description: "Something is kept for every name that has been unregistered.",
-        make: || remembers(&[GLOBAL_UNREGISTER], 4_096),
+        make: || remembers(&[GLOBAL_UNREGISTER], 1_024),
     },
     Fault {
         id: "lost-messages-are-kept",
         requirement: "RES-8",
         description: "Something is kept for every message, whether it reaches a process or not.",
-        make: || remembers(&[SEND, REG_SEND], 4_096),
+        make: || remembers(&[SEND, REG_SEND], 256),
     },
     Fault {
         id: "undone-links-are-never-forgotten",
         requirement: "RES-8",
         description: "Something is kept for every link that has been undone.",
-        make: || remembers(&[UNLINK], 4_096),
+        make: || remembers(&[UNLINK], 512),
     },
     Fault {
         id: "undone-monitors-are-never-forgotten",
         requirement: "RES-8",
         description: "Something is kept for every monitor that has been undone.",
-        make: || remembers(&[DEMONITOR], 4_096),
+        make: || remembers(&[DEMONITOR], 512),
     },
     Fault {
         id: "refused-spawns-are-never-forgotten",
         requirement: "RES-8",
         description: "Something is kept for every SPAWN that has been refused.",
-        make: || remembers(&[SPAWN], 8_192),
+        make: || remembers(&[SPAWN], 4_096),
     },
 ];
 
