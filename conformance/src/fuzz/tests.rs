@@ -1,6 +1,7 @@
 //! The harness's own side of fuzzing: its codec, its explanations, and the comparison itself.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
 
@@ -18,8 +19,10 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn seeds(schema: &Schema) -> Seeds {
-    Seeds::new(&vectors::load(schema, &root().join("vectors")).unwrap())
+/// Read once: there are many vectors.
+fn seeds(schema: &Schema) -> &'static Seeds {
+    static SEEDS: OnceLock<Seeds> = OnceLock::new();
+    SEEDS.get_or_init(|| Seeds::new(&vectors::load(schema, &root().join("vectors")).unwrap()))
 }
 
 /// Reads, explains and writes again; what is written is what was read.
@@ -58,7 +61,7 @@ fn inputs_of_the_fuzzer_are_read_explained_and_written() {
     let schema = own();
     let seeds = seeds(&schema);
     for target in [Target::Codec, Target::Term, Target::Frames] {
-        let mut generator = Generator::new(&schema, &seeds, target, 3);
+        let mut generator = Generator::new(&schema, seeds, target, 3);
         for _ in 0..2_000 {
             judge(&schema, &generator.input().bytes);
         }
@@ -97,7 +100,7 @@ fn a_seed_means_its_inputs() {
     let seeds = seeds(&schema);
     for target in [Target::Codec, Target::Term, Target::Frames] {
         let inputs = |seed| {
-            let mut generator = Generator::new(&schema, &seeds, target, seed);
+            let mut generator = Generator::new(&schema, seeds, target, seed);
             std::iter::repeat_with(|| generator.input()).take(200).collect::<Vec<_>>()
         };
         assert_eq!(inputs(1), inputs(1));
@@ -128,11 +131,13 @@ fn kept_inputs_are_read_as_they_should_be() {
 /// What a comparison makes of answers; the first is to the decoding.
 fn compared(input: &str, answers: &[Json]) -> Option<(String, &'static str)> {
     let schema = own();
-    let seeds = seeds(&schema);
+    let seeds = Seeds::default();
     let input: Input = input.parse().unwrap();
     let answers = answers.iter().map(|answer| -> Answer {
         match answer.get("error") {
-            Some(kind) => Err(serde_json::from_value(json!({"code": -32020, "message": "", "data": {"kind": kind}})).unwrap()),
+            Some(kind) => {
+                Err(serde_json::from_value(json!({"code": -32020, "message": "", "data": {"kind": kind}})).unwrap())
+            }
             None => Ok(answer.clone()),
         }
     });
@@ -150,7 +155,9 @@ fn disagreements_are_told_apart_and_blamed() {
     assert_eq!(compared(unregister, &[name("hi", "")]), found("FRAME-20", "decode left_over"));
     assert_eq!(compared(unregister, &[json!({"error": "malformed"})]), found("FRAME-20", "decode refuses"));
     assert!(compared(unregister, &[name("ho", "ff")]).is_some_and(|found| found.1 == "decode field"));
-    assert!(compared(unregister, &[name("hi", "ff"), bytes("1c020068")]).is_some_and(|found| found.1 == "encode bytes"));
+    assert!(
+        compared(unregister, &[name("hi", "ff"), bytes("1c020068")]).is_some_and(|found| found.1 == "encode bytes")
+    );
     assert_eq!(compared("codec:session:1c0100ff", &[name("?", "")]), found("FRAME-19", "decode reads"));
     assert_eq!(compared("codec:session:7f", &[json!({"error": "malformed"})]), found("FRAME-17", "decode kind"));
     assert_eq!(compared("term:session:01ff", &[json!({"error": "invalid_tag"})]), found("TERM-9", "decode kind"));
