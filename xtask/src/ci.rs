@@ -35,7 +35,7 @@ const CHECKS: &[Check] = &[
         "cargo",
         &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes"],
     ),
-    ("fuzz", "xtask", &["fuzz", "--seed", "5", "--count", "12000"]),
+    ("fuzz", "xtask", &["fuzz", "--seed", "5", "--count", "4000"]),
     ("coverage", "xtask", &["coverage"]),
     ("promises", "xtask", &["coverage", "--promises"]),
     ("conformance of the reference", "xtask", &["conformance", "--slowest"]),
