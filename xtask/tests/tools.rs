@@ -163,7 +163,9 @@ fn fuzzing_finds_a_codec_that_is_wrong_and_says_how_to_see_it_again() {
         .stdout(contains("seed 3").and(contains("TERM-3")).and(contains("--fault nans-are-all-one --input term:")));
     fuzz(&["--input", "term:session:0102010000000000f87f"]).code(0);
     fuzz(&["--input", "term:session:zz"]).code(2);
-    fuzz(&["--node", &trivial("agree-wire-only.yaml").to_string_lossy(), "--target", "codec"]).code(2).stderr(one_line());
+    fuzz(&["--node", &trivial("agree-wire-only.yaml").to_string_lossy(), "--target", "codec"])
+        .code(2)
+        .stderr(one_line());
 }
 
 #[test]

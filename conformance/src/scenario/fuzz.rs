@@ -11,7 +11,8 @@ fn any_text_is_a_scenario_or_an_error() {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let texts: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let words = ["*", "&a", "<<", "${", "}", "[", "{", "~", "\"", "|", "-", ": ", "for", "join", "\u{FEFF}", "!!x", "é", "\t"];
+    let words =
+        ["*", "&a", "<<", "${", "}", "[", "{", "~", "\"", "|", "-", ": ", "for", "join", "\u{FEFF}", "!!x", "é", "\t"];
     type Shape = (u16, Vec<(u16, u8, u8)>);
     bolero::check!().with_type::<Shape>().with_iterations(600).for_each(|(seed, changes)| {
         let mut text: Vec<char> = texts[usize::from(*seed) % texts.len()].chars().collect();
