@@ -166,5 +166,5 @@ fn repeat(arguments: &Arguments) -> String {
 /// A seed that people can type.
 fn any_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::from(since.subsec_nanos()) ^ since.as_secs() % 1_000_000
+    u64::from(since.subsec_nanos()) ^ (since.as_secs() % 1_000_000)
 }

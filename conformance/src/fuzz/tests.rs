@@ -1,6 +1,7 @@
 //! The harness's own side of fuzzing: its codec, its explanations, and the comparison itself.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
 
@@ -18,8 +19,10 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn seeds(schema: &Schema) -> Seeds {
-    Seeds::new(&vectors::load(schema, &root().join("vectors")).unwrap())
+/// Read once: there are many vectors.
+fn seeds(schema: &Schema) -> &'static Seeds {
+    static SEEDS: OnceLock<Seeds> = OnceLock::new();
+    SEEDS.get_or_init(|| Seeds::new(&vectors::load(schema, &root().join("vectors")).unwrap()))
 }
 
 /// Reads, explains and writes again; what is written is what was read.
@@ -58,7 +61,7 @@ fn inputs_of_the_fuzzer_are_read_explained_and_written() {
     let schema = own();
     let seeds = seeds(&schema);
     for target in [Target::Codec, Target::Term, Target::Frames] {
-        let mut generator = Generator::new(&schema, &seeds, target, 3);
+        let mut generator = Generator::new(&schema, seeds, target, 3);
         for _ in 0..2_000 {
             judge(&schema, &generator.input().bytes);
         }
@@ -97,7 +100,7 @@ fn a_seed_means_its_inputs() {
     let seeds = seeds(&schema);
     for target in [Target::Codec, Target::Term, Target::Frames] {
         let inputs = |seed| {
-            let mut generator = Generator::new(&schema, &seeds, target, seed);
+            let mut generator = Generator::new(&schema, seeds, target, seed);
             std::iter::repeat_with(|| generator.input()).take(200).collect::<Vec<_>>()
         };
         assert_eq!(inputs(1), inputs(1));
@@ -128,7 +131,7 @@ fn kept_inputs_are_read_as_they_should_be() {
 /// What a comparison makes of answers; the first is to the decoding.
 fn compared(input: &str, answers: &[Json]) -> Option<(String, &'static str)> {
     let schema = own();
-    let seeds = seeds(&schema);
+    let seeds = Seeds::default();
     let input: Input = input.parse().unwrap();
     let answers = answers.iter().map(|answer| -> Answer {
         match answer.get("error") {
