@@ -108,9 +108,13 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Refuses new connections first, so that none slips through, and cuts those that stand.
+    /// Refuses new connections first, so that none slips through, and cuts those that stand. All are held before the first is cut: one that
+    /// has lost its connection to an owner of names must not be able to tell those who have not yet (REG-H2).
     pub(super) fn partition(&mut self, step: &Refuse) -> StepResult {
         self.refuse_link(step)?;
+        for link in self.links(&step.link, step.dialled_by.as_deref())? {
+            self.relays.state().change(|state| state.add(link, From::Either, None, Fault::Hold));
+        }
         let how = self.how(step.how.as_ref())?;
         for link in self.links(&step.link, step.dialled_by.as_deref())? {
             self.relays.cut(&link, &From::Either, how);

@@ -7,9 +7,9 @@
 //! * *REG-H5 (an UNREGISTER overtakes its REGISTER)* needs a name that somebody else than the process's node registers. Here REGISTER and
 //!   UNREGISTER come from one node and go the same way, in order.
 //! * *REG-H2 (one lost connection unregisters for all)* needs a node that has lost its session with a name's owner and keeps one with a
-//!   node that has not. A killed node's sessions all end. A cut parts the whole cluster: whoever loses an owner can tell it only to
-//!   those who lose that owner, too. What they tell each other has been taken in before the parts come together again, by
-//!   [`Action::Settle`]: else it would delete what the owner has told anew.
+//!   node that has not. A killed node's sessions all end. A cut parts the whole cluster, and all links are held before the first is cut
+//!   (`partition`): whoever loses an owner can tell it only to those who lose that owner, too. What they tell each other has been taken
+//!   in before the parts come together again, by [`Action::Settle`]: else it would delete what the owner has told anew.
 //! * *REG-H3 (a relayed name outlives its owner)* needs a GLOBAL_SYNC that carries a name while its owner, or its process, ends. Sessions
 //!   begin (join, restart, heal) in a settled cluster alone, and until all of them have begun and their syncs have been taken in, nothing
 //!   ends: no process, no node, no session. So [`Action::Settle`] stands before every beginning that follows an end, and before every
