@@ -15,4 +15,5 @@ pub(crate) mod net;
 pub mod by_hand;
 pub mod control;
 pub mod faults;
+pub mod model;
 pub mod simulation;
