@@ -9,6 +9,7 @@ mod ci;
 mod conformance;
 mod coverage;
 mod faults;
+mod hazards;
 mod independence;
 mod promises;
 mod scenarios;
@@ -47,6 +48,8 @@ enum Command {
     Scenarios(scenarios::ScenariosCommand),
     /// Prove that the reference node and the harness share no code.
     Independence,
+    /// Find the shortest way to each hazard of the spec, and write it there.
+    Hazards(hazards::Arguments),
     /// Run whole clusters of the reference node in simulated time, after seeds.
     Simulate(simulate::Arguments),
     /// Time the suite and name its slowest cases.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Spec(command) => spec::run(&command),
         Command::Scenarios(command) => scenarios::run(&command),
         Command::Independence => independence::run(),
+        Command::Hazards(arguments) => hazards::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
