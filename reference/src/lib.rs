@@ -18,4 +18,5 @@ mod seeds;
 pub mod by_hand;
 pub mod control;
 pub mod faults;
+pub mod model;
 pub mod simulation;

@@ -35,6 +35,7 @@ const CHECKS: &[Check] = &[
         "cargo",
         &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes"],
     ),
+    ("hazards", "xtask", &["hazards", "--check"]),
     ("simulation", "xtask", &["simulate", "--seed", "1", "--seconds", "15"]),
     ("fuzz", "xtask", &["fuzz", "--seed", "5", "--count", "4000"]),
     ("coverage", "xtask", &["coverage"]),

@@ -11,6 +11,7 @@ mod conformance;
 mod coverage;
 mod faults;
 mod fuzz;
+mod hazards;
 mod independence;
 mod matrix;
 mod promises;
@@ -56,6 +57,8 @@ enum Command {
     Scenarios(scenarios::ScenariosCommand),
     /// Prove that the reference node and the harness share no code.
     Independence,
+    /// Find the shortest way to each hazard of the spec, and write it there.
+    Hazards(hazards::Arguments),
     /// Run whole clusters of the reference node in simulated time, after seeds.
     Simulate(simulate::Arguments),
     /// Time the suite and name its slowest cases.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Spec(command) => spec::run(&command),
         Command::Scenarios(command) => scenarios::run(&command),
         Command::Independence => independence::run(),
+        Command::Hazards(arguments) => hazards::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),

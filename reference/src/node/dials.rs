@@ -28,14 +28,14 @@ pub(crate) enum Cause {
     List,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Dial {
     conn: ConnId,
     cause: Cause,
 }
 
 /// At most one dial a name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dials {
     under_way: BTreeMap<NodeName, Dial>,
     listed: VecDeque<NodeName>,

@@ -7,7 +7,7 @@ use super::{Answer, CommandError, Event, GlobalPid, Node, Reason, ShownPid, Told
 use crate::wire::{self, LocalId, WirePid, reason::Root};
 
 /// What is still to be done before the node takes its next input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Due {
     /// A process ends.
     End(LocalId, Reason),

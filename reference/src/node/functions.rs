@@ -4,7 +4,7 @@ use super::{Node, Origin, Reason};
 use crate::wire::{self, LocalId, Reader};
 
 /// A function with its arguments.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Function {
     /// Lives until it is ended, and reports each message.
     Collector,

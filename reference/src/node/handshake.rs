@@ -11,7 +11,7 @@ use crate::wire::{
 };
 
 /// Where a handshake stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Handshake {
     /// Dialled: TCP and TLS are not up yet.
     Connecting { target: NodeName },
@@ -26,7 +26,7 @@ pub(crate) enum Handshake {
 }
 
 /// A message that was right in itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Step {
     Named { peer: NodeName, creation: Creation },
     Challenged { target: NodeName, creation: Creation, challenge: Challenge },

@@ -6,7 +6,7 @@ use super::{ConnId, Node, Output, Timer, Turn, entropy};
 use crate::wire::membership::{self, Nonce, PING, PONG};
 
 /// The PINGs of a session that are not answered yet, oldest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Heartbeat {
     outstanding: VecDeque<(Nonce, Instant)>,
 }

@@ -9,7 +9,7 @@ use crate::wire::{
 };
 
 /// Links by both of their ends, each of which is a process of this node or one that it holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
     /// Every link twice, once from each end; flat, since most processes have few.
     pairs: BTreeSet<(WirePid, WirePid)>,

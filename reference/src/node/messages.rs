@@ -15,7 +15,7 @@ use crate::wire::{
 const MAX_NAME: usize = 65_535;
 
 /// Names that processes have on their own node. Never told to others.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LocalNames {
     by_name: BTreeMap<Arc<str>, LocalId>,
     by_process: BTreeSet<(LocalId, Arc<str>)>,

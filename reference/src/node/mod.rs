@@ -84,7 +84,7 @@ const MAX_UNAUTHENTICATED: usize = 512;
 const LATE: usize = 4_096;
 
 /// A node. Works before it is started, too: then it is `nonode@nohost`, with processes and names but no sessions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     identity: Option<Arc<Identity>>,
     handshakes: BTreeMap<ConnId, Handshake>,

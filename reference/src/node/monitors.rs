@@ -9,7 +9,7 @@ use crate::wire::{
 };
 
 /// The monitors that processes of this node hold, by reference, by target and by watcher.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Monitors {
     by_reference: BTreeMap<u64, Held>,
     by_target: BTreeSet<(WirePid, u64)>,
@@ -64,7 +64,7 @@ impl Monitors {
 }
 
 /// The monitors that processes of other nodes hold on this one's, by session and reference, and by target.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PeerMonitors {
     by_reference: BTreeMap<(NodeId, u64), PeerHeld>,
     by_target: BTreeSet<(LocalId, NodeId, u64)>,

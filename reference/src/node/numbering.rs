@@ -8,7 +8,7 @@ use crate::wire::{NodeId, NodeName};
 const KEPT_FOR_SESSIONS: u16 = 1_024;
 
 /// Name to id. Ids count from 1, and never wrap to 0 nor onto one in use.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Numbering {
     ids: BTreeMap<NodeName, NodeId>,
     /// In the order of their ids, from 1.

@@ -20,7 +20,7 @@ pub(crate) enum How {
 }
 
 /// One thing to do. They are done in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Output {
     /// Open a connection; answered by `Dialled` or `DialFailed`.
     Dial { conn: ConnId, host: String, port: u16 },

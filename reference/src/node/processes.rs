@@ -7,14 +7,14 @@ use super::functions::Function;
 use crate::wire::LocalId;
 
 /// One live process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) function: Function,
     pub(crate) traps_exits: bool,
 }
 
 /// The live processes by their local ids, which count from 1 and wrap in 40 bits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Processes {
     live: BTreeMap<LocalId, Process>,
     last: LocalId,

@@ -15,7 +15,7 @@ pub(crate) enum Owner {
 }
 
 /// One name. `pid` is as this node holds it: own processes all-local, others under this node's own id for the owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: Arc<str>,
     pub(crate) pid: WirePid,
@@ -34,7 +34,7 @@ impl Entry {
 }
 
 /// Name to entry, with indexes by pid and by owner, so that a clean-up costs what it removes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
     by_name: BTreeMap<Arc<str>, Arc<Entry>>,
     by_pid: Index<WirePid>,

@@ -9,7 +9,7 @@ use super::{Answer, CommandError, MemberId, Node, Output, Token};
 use crate::wire::room::RoomBroadcast;
 
 /// Membership both ways, so that a member's end costs what it was in.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rooms {
     members: BTreeMap<Arc<str>, BTreeSet<MemberId>>,
     rooms: BTreeMap<MemberId, BTreeSet<Arc<str>>>,

@@ -17,7 +17,7 @@ impl ReadOrder {
 }
 
 /// An authenticated connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) conn: ConnId,
     pub(crate) peer: NodeName,
@@ -30,7 +30,7 @@ pub(crate) struct Session {
 }
 
 /// Sessions by connection, by name and by our number for the peer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     by_conn: BTreeMap<ConnId, Session>,
     by_name: BTreeMap<NodeName, ConnId>,

@@ -20,7 +20,7 @@ pub(super) enum Caller {
 }
 
 /// The SPAWNs that wait for their replies.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spawns {
     pending: BTreeMap<(NodeId, u64), Caller>,
     last: u64,

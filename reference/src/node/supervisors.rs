@@ -15,14 +15,14 @@ use super::{
 use crate::wire::{LocalId, NodeName, WirePid, reason::Root};
 
 /// The live supervisors, and what they have still to hear.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Supervisors {
     live: BTreeMap<LocalId, Supervisor<WirePid>>,
     heard: VecDeque<(LocalId, Heard)>,
 }
 
 /// What a supervisor hears. It is given to it when everything else of the same input has been done, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Heard {
     /// An EXIT came over a link.
     Exit { from: WirePid, reason: Reason },

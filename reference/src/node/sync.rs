@@ -7,6 +7,7 @@ use crate::wire::{NodeName, registry::GlobalSync};
 
 /// The table as it stood when the session began (MEM-2). Entries are shared with the registry; frames are made one at
 /// a time, each as full as 16 MiB allows (REG-16).
+#[derive(Clone)]
 pub(crate) struct SyncStream {
     own: NodeName,
     entries: vec::IntoIter<Arc<Entry>>,

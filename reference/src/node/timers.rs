@@ -26,7 +26,7 @@ pub(crate) enum Timer {
 }
 
 /// At most one deadline a timer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, Timer)>,
     by_timer: BTreeMap<Timer, Instant>,

@@ -6,7 +6,7 @@ use super::{Answer, CommandError, GlobalPid, Node, Told};
 use crate::wire::{LocalId, NodeName};
 
 /// Watches by node and by process. A node is watched by a process once or not at all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watchers {
     by_node: BTreeSet<(NodeName, LocalId)>,
     by_process: BTreeMap<LocalId, BTreeSet<NodeName>>,

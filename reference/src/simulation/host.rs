@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     faults::{Context, Planted},
-    node::{ConnId, Event, Input, Node, Output},
+    node::{ConnId, Input, Node, Output},
     wire::Payload,
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Host {
     /// For when it has asked to be woken.
     pub(crate) woken_at: Option<Instant>,
     pub(crate) last_accepted: u64,
+    /// How many dials it has made.
+    pub(crate) dials: u64,
     planted: Planted,
     entropy: Random,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(run: Run, planted: Planted, entropy: Random) -> Self {
         let (node, conns) = (Node::new(), BTreeMap::new());
-        Self { node, run, conns, woken_at: None, last_accepted: 0, planted, entropy }
+        Self { node, run, conns, woken_at: None, last_accepted: 0, dials: 0, planted, entropy }
     }
 
     /// Gives the node one input, as the faults leave it; returns what is to be done, in order.
@@ -123,9 +125,4 @@ impl Filtered {
             self.done.push(Output::Send(conn, payload));
         }
     }
-}
-
-/// Whether an event is for logs only.
-pub(crate) fn is_for_logs(event: &Event) -> bool {
-    matches!(event, Event::Refused(..) | Event::DialFailed(..))
 }

@@ -15,7 +15,7 @@ mod random;
 mod rest;
 pub(crate) mod schedule;
 mod search;
-mod told;
+pub(crate) mod told;
 mod wires;
 pub(crate) mod words;
 mod world;

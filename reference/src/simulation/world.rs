@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    host::{self, Host},
+    host::Host,
     judge::Judge,
     mirror::Mirror,
     random::Random,
@@ -46,6 +46,8 @@ pub(crate) struct World {
     last_token: u64,
     reply: Option<(Token, Result<Answer, CommandError>)>,
     trace: Option<Vec<String>>,
+    /// How much may still happen before it is said that it never ends.
+    patience: usize,
 }
 
 impl World {
@@ -66,6 +68,7 @@ impl World {
             last_token: 0,
             reply: None,
             trace: None,
+            patience: 200_000 + 2_000 * nodes * nodes,
         }
     }
 
@@ -149,6 +152,10 @@ impl World {
         while self.judge.is_content()
             && let Some(happening) = self.wires.next(until)
         {
+            self.patience = self.patience.saturating_sub(1);
+            if self.patience == 0 {
+                self.judge.complain("the world does not come to rest".into());
+            }
             match happening {
                 Happening::Step(index) => step(self, index),
                 Happening::Arrives { wire, side, what, sure } => {
@@ -273,9 +280,7 @@ impl World {
                     self.reply = Some((token, result));
                 }
                 Output::Event(event) => {
-                    if !host::is_for_logs(&event) {
-                        self.note(|world| format!("{}  {}", world.called(place), super::told::event(&event)));
-                    }
+                    self.note(|world| format!("{}  {}", world.called(place), super::told::event(&event)));
                     self.judge.event(place, run, &event);
                 }
                 Output::Deliver { members, text, report } => {
@@ -319,6 +324,8 @@ impl World {
         let run = self.runs[place];
         let Some(host) = &mut self.hosts[place] else { return };
         host.conns.insert(conn, None);
+        host.dials += 1;
+        let number = host.dials;
         let from = End { place, run, conn, state: EndState::Coming };
         if self.mirror.port == Some(port) {
             let wire = self.join(from, End { place: self.mirror.place, run: 0, conn, state: EndState::Coming });
@@ -326,7 +333,7 @@ impl World {
             return;
         }
         let Some(target) = usize::from(port).checked_sub(1).filter(|target| *target < self.hosts.len()) else { return };
-        let chance = Random::of(&[self.seed, 4, place as u64, u64::from(run), conn.serial]).below(2 * BAD_DIALS);
+        let chance = Random::of(&[self.seed, 4, place as u64, u64::from(run), number]).below(2 * BAD_DIALS);
         let fate = if self.has_bad_dials { chance } else { u64::MAX };
         if !self.wires.are_free(place, target) || fate == 0 {
             return;
@@ -340,7 +347,7 @@ impl World {
             }
             None if self.is_dark[target] => {}
             _ => {
-                let at = self.wires.now + 2 * self.wires.delay(place, target, conn.serial);
+                let at = self.wires.now + 2 * self.wires.delay(place, target, number);
                 self.wires.at(at, Happening::Refused { place, run, conn });
             }
         }

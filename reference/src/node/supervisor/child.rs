@@ -48,7 +48,7 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attempt(pub(super) u64);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum State<P> {
     /// Does not run, and nothing is to be done about it.
     Idle,
@@ -61,7 +61,7 @@ pub(super) enum State<P> {
     Running(P),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Child<P> {
     /// Never given twice by one supervisor.
     pub(super) serial: u64,

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The restarts of the last while.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Intensity {
     max_restarts: usize,
     period: Duration,

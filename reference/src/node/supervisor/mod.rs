@@ -81,7 +81,7 @@ enum Phase {
 /// A supervisor. `P` names a process.
 ///
 /// Each event returns what has to be done; [`Supervisor::tick`] is due at [`Supervisor::deadline`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Supervisor<P> {
     strategy: Strategy,
     /// Of [`Strategy::SimpleOneForOne`].

@@ -3,53 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    Bench, World,
+    Bench,
     bench::{closes, dials, events},
     frames_to,
 };
 use crate::{
-    node::{Answer, Command, CommandError, ConnId, Event, Input, Output},
+    node::{Answer, Command, CommandError, ConnId, Input, Output},
     wire::{NodeName, membership::PeerList},
 };
-
-#[test]
-fn simultaneous_dials_make_one_session_in_every_order() {
-    for seed in 0..2_000 {
-        let mut world = World::new(&["a@h:1", "b@h:2"], seed);
-        let first = world.connect(0, 1);
-        for _ in 0..seed % 7 {
-            world.step();
-        }
-        let second = world.connect(1, 0);
-        world.settle();
-        assert_eq!(world.peers(0), ["b@h:2"], "seed {seed}");
-        assert_eq!(world.peers(1), ["a@h:1"], "seed {seed}");
-        assert_eq!(world.replies[&(0, first)], Ok(Answer::Done), "seed {seed}");
-        assert_eq!(world.replies[&(1, second)], Ok(Answer::Done), "seed {seed}");
-        for events in &world.events {
-            let sessions = events.iter().filter(|event| matches!(event, Event::SessionOpened(..))).count();
-            assert_eq!(sessions, 1, "seed {seed}");
-            assert!(!events.iter().any(|event| matches!(event, Event::SessionClosed(..))), "seed {seed}");
-        }
-    }
-}
-
-#[test]
-fn introductions_make_the_full_mesh() {
-    let names = ["a@h:1", "b@h:2", "c@h:3", "d@h:4", "e@h:5"];
-    for seed in 0..200 {
-        let mut world = World::new(&names, seed);
-        for number in 1..names.len() {
-            world.connect(number, (seed as usize + number) % number);
-        }
-        world.settle();
-        for number in 0..names.len() {
-            assert_eq!(world.peers(number).len(), names.len() - 1, "seed {seed}, node {number}");
-        }
-        let all = world.events.iter().flatten();
-        assert!(all.into_iter().all(|event| !matches!(event, Event::SessionClosed(..))), "seed {seed}");
-    }
-}
 
 #[test]
 fn the_same_creation_is_refused_at_name_and_again_at_reply() {

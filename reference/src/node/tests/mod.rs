@@ -1,4 +1,5 @@
-//! Tests of the pure node: nodes wired in memory, fake time, counted randomness.
+//! Tests of the pure node: scripted peers, fake time, counted randomness. Nodes among themselves are tested in
+//! `model` and `simulation`.
 
 mod anything;
 mod bench;
@@ -16,7 +17,5 @@ mod rooms;
 mod scene;
 mod spawning;
 mod supervisors;
-mod world;
 
 use bench::{Bench, challenge_of, frames_to, identity};
-use world::World;

@@ -1,7 +1,7 @@
 //! Global names: whose PID it is, what is told, what is cleaned up.
 
 use super::{
-    Bench, World,
+    Bench,
     bench::{closes, collector},
     frames_to, identity,
 };
@@ -126,22 +126,6 @@ fn clean_up_is_by_owner_and_former_creations_are_dropped_at_session_start() {
     let entries = expected.map(|(name, pid, owner)| GlobalEntry { name, pid: WirePid::from_u64(pid), owner });
     assert_eq!(frames[2], GlobalSync { entries: entries.to_vec() }.encode().unwrap());
     assert!(!closes(&bench.input(Input::Closed(conn)), other));
-}
-
-#[test]
-fn both_sides_hold_the_union_after_both_syncs() {
-    let mut world = World::new(&["a@h:1", "b@h:2", "c@h:3"], 7);
-    for (node, name) in [(0, "x"), (1, "y"), (2, "z")] {
-        let Ok(Answer::Pid(Some(pid))) = world.answer(node, collector()) else { panic!("no process") };
-        assert_eq!(world.answer(node, Command::Register { name: name.into(), pid }), Ok(Answer::Done));
-    }
-    world.connect(0, 1);
-    world.settle();
-    world.connect(2, 1);
-    world.settle();
-    let tables: Vec<_> = (0..3).map(|node| world.answer(node, Command::Names)).collect();
-    assert!(matches!(&tables[0], Ok(Answer::Names(names)) if names.len() == 3));
-    assert!(tables[0] == tables[1] && tables[1] == tables[2]);
 }
 
 #[test]
