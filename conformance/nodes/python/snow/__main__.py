@@ -1,6 +1,7 @@
 """`python -m snow`: a node that is driven over standard input and output."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -19,5 +20,6 @@ async def main():
 logging.basicConfig(
     stream=sys.stderr, level=os.environ.get("SNOW_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(message)s"
 )
+gc.set_threshold(50_000, 20, 100)  # a table of a million names is no garbage: look through it less often
 asyncio.run(main())
 os._exit(0)  # at once: a name server that is still asked holds up nothing

@@ -96,6 +96,7 @@ class Channel(asyncio.Protocol):
         self._current = memoryview(b"")
         self._counted = False  # whether _current is part of `waiting`
         self._full = False
+        self._flushing = False  # soon
         self._overflown = False
         self.gone = self.loop.create_future()  # done when the file descriptor is given back
 
@@ -216,7 +217,11 @@ class Channel(asyncio.Protocol):
             tail += frames
         else:
             self._queue.append(bytearray(frames) if len(frames) < _PIECE else frames)
-        self._flush()
+        if len(frames) >= _PIECE or len(self._queue) > 1:
+            self._flush()
+        elif not self._flushing:  # what one event causes leaves in one piece
+            self._flushing = True
+            self.loop.call_soon(self._flush)
 
     def send_first(self, frames: bytes):
         """Queues frames before all that wait and have not begun: a PING does not queue behind a long table."""
@@ -246,6 +251,7 @@ class Channel(asyncio.Protocol):
         return False
 
     def _flush(self):
+        self._flushing = False
         try:
             while not self._full and not self.closed and (self._current or self._next()):
                 count = self._tls.write(self._current[:_PIECE])
@@ -264,6 +270,7 @@ class Channel(asyncio.Protocol):
         """Ends the connection; what has been encrypted already may still leave, for LINGER seconds."""
         if self.closed:
             return
+        self._flush()
         self.closed = True
         self._stop()
         try:

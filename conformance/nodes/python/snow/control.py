@@ -134,8 +134,7 @@ class Control:
     async def _read(self):
         while line := await self._input.readline():
             await self._handle(line)
-            if wait := self._congested():
-                await wait
+            await self.node.breathe()
         self._stop.set()
 
     def _write(self, message: dict):

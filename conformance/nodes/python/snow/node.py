@@ -376,9 +376,9 @@ class Node:
 
     async def breathe(self):
         """Gives the other sessions their turn when this one has had its own (FRAME-22), and waits while nobody reads what is told."""
-        if self.loop.time() - self._turn > TURN:
+        if time.monotonic() - self._turn > TURN:
             await asyncio.sleep(0)
-            self._turn = self.loop.time()
+            self._turn = time.monotonic()
         if wait := self.congested():
             await wait
 

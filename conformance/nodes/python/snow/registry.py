@@ -6,6 +6,7 @@ from . import names, wire
 from .wire import Pid
 
 LONGEST = 65_535
+_UNREGISTER = bytes([wire.LAYOUTS["GLOBAL_UNREGISTER"].tag])
 
 
 class Entry(NamedTuple):
@@ -70,20 +71,27 @@ class Registry:
 
     # Clean-up.
 
-    def _remove_and_tell(self, gone: list[str]):
-        frames = []
-        for name in gone:
+    def process_ended(self, process):
+        """Its names go, and everybody is told (REG-17)."""
+        entries = [self.table[name] for name in process.globals]
+        for name in list(process.globals):
             self.remove(name)
-            frames.append(wire.frame(wire.encode("GLOBAL_UNREGISTER", {"name": name})))
+        self._tell_unregistered(entries)
+
+    def disconnected(self, session):
+        """The names that it owns go, and everybody else is told (REG-18, REG-19): quickly, for they may be a million."""
+        self._tell_unregistered([self.table.pop(name) for name in self._owned.pop(session.name, ())])
+
+    def _tell_unregistered(self, entries: list[Entry]):
+        frames = []
+        for entry in entries:
+            end = 2 + int.from_bytes(
+                entry.record[:2], "little"
+            )  # an entry begins with the name, as GLOBAL_UNREGISTER has it
+            frames.append((1 + end).to_bytes(4, "little") + _UNREGISTER + entry.record[:end])
         blob = b"".join(frames)
         for session in list(self.node.sessions.values()) if blob else ():
             session.channel.send(blob)
-
-    def process_ended(self, process):
-        self._remove_and_tell(list(process.globals))  # REG-17
-
-    def disconnected(self, session):
-        self._remove_and_tell(list(self._owned.get(session.name, ())))  # REG-18, REG-19
 
     def drop_former(self, session):
         """Entries of the peer's former runs go before its session begins, and nobody is told (REG-20)."""
@@ -107,11 +115,12 @@ class Registry:
         """Entry by entry, so that a long table holds up nobody and its announced count allocates nothing (REG-14, FRAME-22, FRAME-23)."""
         reader = wire.Reader(payload, 1)
         try:
-            for _ in range(reader.u32()):
+            for number in range(reader.u32()):
                 self.receive(session, **reader.entry())
-                await self.node.breathe()
-                if not session.live:
-                    return
+                if number % 32 == 0:
+                    await self.node.breathe()
+                    if not session.live:
+                        return
         except wire.Undecodable:
             pass  # what stood before the fault has counted
 
