@@ -263,7 +263,7 @@ impl Cluster {
                 self.command(place, Command::Spawn(SpawnRequest { from, node, link: true, ..collector() }))
             }
             // To a process of the run with which it has a session, or of an earlier one.
-            Step::Link(place, _, to) if to.1 == self.runs[to.0].1 && !self.can_reach(place, to) => None,
+            Step::Link(place, _, to) if to.1 >= self.runs[to.0].1 && !self.can_reach(place, to) => None,
             Step::Link(place, local, to) => {
                 let pid = self.pid(Process(place, self.creation(place)?, local));
                 self.command(place, Command::TrapExit { pid: pid.clone(), enabled: true })?;
