@@ -227,6 +227,16 @@ impl Cluster {
         is_run && self.node(process.0).is_some_and(|node| matches!(node.own_process(&self.pid(process)), Ok(Some(_))))
     }
 
+    /// Whether a node has a session with the run in which a process lives.
+    fn can_reach(&self, place: Place, process: Process) -> bool {
+        let views = self.node(place).map(Node::session_views).unwrap_or_default();
+        let is_it = |creation: Creation| creation.get() == process.1;
+        let names = |name: &NodeName| *name == self.names[process.0];
+        let mut views = views.into_iter().map(|(_, view)| view);
+        self.is_alive(process)
+            && views.any(|view| view.peer.as_ref().is_some_and(names) && view.creation.is_some_and(is_it))
+    }
+
     pub(crate) fn pid(&self, Process(place, creation, local): Process) -> GlobalPid {
         let local = LocalId::new(local).unwrap_or(LocalId::ZERO);
         GlobalPid { node: self.names[place].to_string(), creation, local }
@@ -252,8 +262,8 @@ impl Cluster {
                 let node = Some(self.names[on].to_string());
                 self.command(place, Command::Spawn(SpawnRequest { from, node, link: true, ..collector() }))
             }
-            // To a process that is there, or has been in an earlier run.
-            Step::Link(_, _, to) if !self.is_alive(to) && to.1 >= self.runs[to.0].1 => None,
+            // To a process of the run with which it has a session, or of an earlier one.
+            Step::Link(place, _, to) if to.1 >= self.runs[to.0].1 && !self.can_reach(place, to) => None,
             Step::Link(place, local, to) => {
                 let pid = self.pid(Process(place, self.creation(place)?, local));
                 self.command(place, Command::TrapExit { pid: pid.clone(), enabled: true })?;
@@ -430,13 +440,18 @@ impl Cluster {
     }
 
     fn say(&mut self, from: End, payload: Payload) {
-        if let Some(other) = self.other(from) {
+        // The next run of a node counts its connections from 1 again: the other end may be another connection's by now.
+        if let Some(other) = self.other(from)
+            && self.other(other) == Some(from)
+        {
             self.send(other, Arrival::Frame(payload));
         }
     }
 
     fn close(&mut self, end: End) {
-        if let Some((other, _)) = self.wires.remove(&end) {
+        if let Some((other, _)) = self.wires.remove(&end)
+            && self.other(other) == Some(end)
+        {
             self.send(other, Arrival::Closed);
         }
     }
