@@ -31,7 +31,11 @@ struct Bench {
 
 impl Bench {
     fn new(mode: Mode) -> Self {
-        let listener = Listener::bind_with(LOCAL, ListenerOptions { receive_buffer: Some(64 * 1024) }).unwrap();
+        let listener = Listener::bind_with(
+            LOCAL,
+            ListenerOptions { receive_buffer: Some(64 * 1024), ..ListenerOptions::default() },
+        )
+        .unwrap();
         let mut relays = Relays::new(own());
         let address = relays.front("b", mode, LOCAL, listener.address()).unwrap();
         relays.name("a@127.0.0.1:1", "a");

@@ -96,6 +96,7 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Delivery;
     use crate::requirement::Level;
     use crate::results::{FORMAT, Failure, NodeFacts, Problem, VERSION};
 
@@ -126,6 +127,7 @@ mod tests {
             repetition: 1,
             duration_ms: 0,
             outcome,
+            cells: Vec::new(),
         }
     }
 
@@ -138,6 +140,7 @@ mod tests {
             command: String::new(),
             filters: Vec::new(),
             left_out: 0,
+            delivery: Delivery::Whole,
             node: NodeFacts::default(),
             requirements: Vec::new(),
             cases,
