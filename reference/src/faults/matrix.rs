@@ -83,9 +83,9 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || closes(|_, payload| payload.first() == Some(&EXIT) && payload.get(17).is_some_and(|kind| *kind > 6)),
     },
     Fault {
-        id: "frames-behind-an-over-long-length-count",
+        id: "frames-behind-an-over-long-length-count-as-anothers",
         requirement: "RES-1",
-        description: "What comes in one piece with a length over the limit still counts.",
+        description: "What comes in one piece behind a length over the limit counts as if another session had sent it.",
         make: || on_bytes_in(count_what_is_behind),
     },
     Fault {
