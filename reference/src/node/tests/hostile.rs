@@ -7,7 +7,7 @@ use bolero::TypeGenerator;
 
 use super::{Bench, anything::Choices, bench::cookie, challenge_of};
 use crate::{
-    node::{ConnId, Event, Input, Output},
+    node::{ConnId, Event, Input, Output, Role},
     seeds::{Change, Changed, SEEDS, changed},
     wire::{
         Message, NodeName,
@@ -32,10 +32,11 @@ fn near_miss(payload: &[u8], changes: &[Change]) -> Vec<u8> {
     changed(changes, &SEEDS.payloads, &parts)
 }
 
-fn proves(payload: &[u8], challenge: &Challenge) -> bool {
-    match Message::decode(Phase::Handshake, payload) {
-        Ok((Message::Reply(reply), _)) => cookie().verifies(challenge, &reply.proof),
-        Ok((Message::Ack(ack), _)) => cookie().verifies(challenge, &ack.proof),
+/// Whether this is what is awaited from a peer that was sent `challenge` by a node in that role.
+fn proves(role: Role, payload: &[u8], challenge: &Challenge) -> bool {
+    match (role, Message::decode(Phase::Handshake, payload)) {
+        (Role::Accepted, Ok((Message::Reply(reply), _))) => cookie().verifies(challenge, &reply.proof),
+        (Role::Dialled, Ok((Message::Ack(ack), _))) => cookie().verifies(challenge, &ack.proof),
         _ => false,
     }
 }
@@ -66,7 +67,7 @@ fn nobody_is_let_in_without_a_proof() {
         let reply = near_miss(&Reply { proof, challenge: [7; 32] }.encode().unwrap(), second);
         let outputs = bench.frame(conn, reply.clone());
         let is_session = bench.node.phase(conn) == Some(Phase::Session);
-        assert_eq!(is_session, proves(&reply, &challenge) && !reply.is_empty());
+        assert_eq!(is_session, proves(Role::Accepted, &reply, &challenge));
         assert_eq!((is_session, is_session), (opens(&outputs), !super::frames_to(conn, outputs).is_empty()));
     });
 }
@@ -87,8 +88,8 @@ fn nobody_is_believed_without_a_proof() {
         let challenge = challenge_of(outputs, conn);
         let ack = near_miss(&Ack { proof: cookie().prove(&challenge) }.encode().unwrap(), second);
         let outputs = bench.frame(conn, ack.clone());
-        assert_eq!(opens(&outputs), proves(&ack, &challenge));
-        assert_eq!(bench.node.phase(conn).is_some(), proves(&ack, &challenge));
+        assert_eq!(opens(&outputs), proves(Role::Dialled, &ack, &challenge));
+        assert_eq!(bench.node.phase(conn).is_some(), proves(Role::Dialled, &ack, &challenge));
     });
 }
 
