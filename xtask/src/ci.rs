@@ -41,6 +41,8 @@ const CHECKS: &[Check] = &[
     ("coverage", "xtask", &["coverage"]),
     ("promises", "xtask", &["coverage", "--promises"]),
     ("conformance of the reference", "xtask", &["conformance", "--slowest"]),
+    // Few at a time: each is about many connections or many bytes.
+    ("slow cases", "xtask", &["conformance", "--set", "slow", "--jobs", "2"]),
     ("cases as tests", "cargo", &["test", "--quiet", "-p", "conformance", "--test", "conformance", "right-cookie"]),
     ("trivial nodes", "xtask", &["trivial"]),
     ("faults", "xtask", &["faults"]),
