@@ -218,6 +218,8 @@ impl Drop for Member {
 impl Shared {
     fn read_all(&self, stream: &TcpStream) {
         let end = self.read_until_end(stream);
+        // Servers take a WebSocket for closed when its TCP connection has ended, too (RFC 6455, 7.1.4).
+        let _ = stream.shutdown(Shutdown::Both);
         self.mail.change(|mail| mail.end = Some(end));
     }
 
