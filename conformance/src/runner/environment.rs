@@ -13,6 +13,9 @@ use crate::schema::Schema;
 use super::pool::CodecPool;
 use super::stop::{StepResult, Stop};
 
+/// How long a node's process may take until it can be spoken to; a case's own time counts from then on.
+const TIME_TO_START: Duration = Duration::from_secs(60);
+
 /// Milliseconds that a case may take where its scenario says nothing.
 const DEADLINE_MS: u64 = 20_000;
 
@@ -81,6 +84,11 @@ impl Environment {
             + longer(timers.handshake_timeout_ms, declared.handshake_timeout_ms);
         let base = Duration::from_millis(scenario.deadline_ms.unwrap_or(DEADLINE_MS));
         base.mul_f64(self.patience) + Duration::from_millis(extra) + self.delivery.patience()
+    }
+
+    /// How long a node's process may take until it can be spoken to: long, for nothing is judged by it.
+    pub(super) fn time_to_start(&self) -> Duration {
+        TIME_TO_START.mul_f64(self.patience)
     }
 
     /// The command that repeats just this case.

@@ -33,28 +33,43 @@ impl Context<'_> {
             // Not a wait for something to happen: the protocol promises another creation only after a second.
             thread::sleep(BETWEEN_STARTS.saturating_sub(started.elapsed()));
         }
-        if self.environment.has_control() {
-            self.launch_process(&key)?;
-            self.start_in_process(&key)?;
-        } else {
-            self.start_wire_only(&key)?;
-        }
+        self.in_its_own_time(|context, until| {
+            if context.environment.has_control() {
+                context.introduced_process(&key, until)?;
+                context.start_in_process(&key, until)
+            } else {
+                context.start_wire_only(&key, until)
+            }
+        })?;
         self.node_mut(&key)?.started = Some(Instant::now());
         Ok(())
     }
 
     /// Starts a node's process and has it introduce itself.
     pub(super) fn launch_process(&mut self, key: &str) -> StepResult {
+        self.in_its_own_time(|context, until| context.introduced_process(key, until))
+    }
+
+    /// What a node does before it is a node is nobody's conduct: on a busy machine an interpreter takes seconds to load. It has a time of
+    /// its own, and the case's deadline moves by what it took.
+    fn in_its_own_time(&mut self, start: impl FnOnce(&mut Self, Instant) -> StepResult) -> StepResult {
+        let begun = Instant::now();
+        start(self, begun + self.environment.time_to_start())?;
+        self.deadline += begun.elapsed();
+        Ok(())
+    }
+
+    fn introduced_process(&mut self, key: &str, until: Instant) -> StepResult {
         let (process, client) = self.environment.launch()?;
         client
-            .initialize(self.deadline)
+            .initialize(until)
             .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
         self.ledger.run_begins(key, client.clone());
         self.node_mut(key)?.running = Some(Running::Control { process, client });
         Ok(())
     }
 
-    fn start_in_process(&mut self, key: &str) -> StepResult {
+    fn start_in_process(&mut self, key: &str, until: Instant) -> StepResult {
         let restarts = restarts(&self.scenario.steps, key);
         let node = self.node(key)?;
         let ip = host_of(&node.name)?;
@@ -64,7 +79,7 @@ impl Context<'_> {
         };
         let timers = node.spec.timers.or(self.scenario.timers);
         let params = start_params(&name, node.behind, &node.cookie, timers);
-        let answer = node.client()?.call("node.start", params, self.deadline);
+        let answer = node.client()?.call("node.start", params, until);
         let answer = answer.map_err(|error| match error {
             CallError::Rpc(error) => Stop::Adapter(format!("`{key}` did not start: {error}")),
             error => Stop::Adapter(format!("`{key}` did not answer node.start: {error}")),
@@ -104,7 +119,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn start_wire_only(&mut self, key: &str) -> StepResult {
+    fn start_wire_only(&mut self, key: &str, until: Instant) -> StepResult {
         let node = self.node(key)?;
         let start = WireOnlyStart {
             label: node.name.split('@').next().unwrap_or_default().to_owned(),
@@ -113,11 +128,10 @@ impl Context<'_> {
             named_port: node.behind.and(node.address).map(|address| address.port()),
             cookie: node.cookie.clone(),
         };
-        let started =
-            WireOnlyNode::start(&self.environment.run, &start, self.deadline).map_err(|error| match error {
-                StartError::Harness { .. } => Stop::Harness(error.to_string()),
-                error => Stop::Adapter(format!("`{key}` did not start: {error}")),
-            })?;
+        let started = WireOnlyNode::start(&self.environment.run, &start, until).map_err(|error| match error {
+            StartError::Harness { .. } => Stop::Harness(error.to_string()),
+            error => Stop::Adapter(format!("`{key}` did not start: {error}")),
+        })?;
         self.relays.name(&started.name, key);
         let node = self.node_mut(key)?;
         node.name.clone_from(&started.name);
