@@ -218,8 +218,10 @@ impl Drop for Member {
 impl Shared {
     fn read_all(&self, stream: &TcpStream) {
         let end = self.read_until_end(stream);
-        // Servers take a WebSocket for closed when its TCP connection has ended, too (RFC 6455, 7.1.4).
-        let _ = stream.shutdown(Shutdown::Both);
+        // Servers take a WebSocket for closed when its TCP connection has ended, too (RFC 6455, 7.1.4). One that vanishes ends with RST.
+        if !self.mail.look().abandoned {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
         self.mail.change(|mail| mail.end = Some(end));
     }
 

@@ -1,35 +1,96 @@
 //! Ports for nodes that have to be told one: because they are wire-only, or because they are started again under their name.
 
+use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 use crate::random::random_bytes;
 
 /// Below the range from which systems take ports for outgoing connections, one of which could otherwise take the port of a node
 /// that is between two starts.
-const RANGE: std::ops::Range<u16> = 10_240..32_000;
+const FIRST: u16 = 10_240;
 
-static NEXT: OnceLock<AtomicU16> = OnceLock::new();
+/// How many ports are claimed at once.
+const BLOCK: u16 = 64;
 
-/// A port on which nobody listens now, and which this harness gives out once in a long while. Each run begins elsewhere in the range, so that
-/// runs side by side keep out of each other's way.
+/// How many blocks there are: up to port 32,000.
+const BLOCKS: u16 = (32_000 - FIRST) / BLOCK;
+
+/// How many blocks a run keeps: their ports are given out again only after thousands of others.
+const KEPT: usize = 64;
+
+/// Ports that this run alone gives out.
+#[derive(Debug)]
+struct Block {
+    /// The port of the same number in UDP, which nobody uses: who has it bound has the block, on the whole machine, and loses it when the
+    /// process ends.
+    _claim: UdpSocket,
+    rest: std::ops::Range<u16>,
+}
+
+/// The blocks of this run, the newest last.
+static CLAIMED: Mutex<VecDeque<Block>> = Mutex::new(VecDeque::new());
+
+/// A port on which nobody listens now, and which no harness on this machine gives out again soon.
 ///
 /// # Errors
-/// Returns the system's error when a thousand ports in a row are taken.
+/// Returns the system's error when nearly all ports are taken.
 pub fn fixed_port(host: IpAddr) -> io::Result<u16> {
-    let next = NEXT.get_or_init(|| {
-        let random = random_bytes(2);
-        AtomicU16::new(u16::from_le_bytes([random[0], random[1]]))
-    });
-    let mut last = io::Error::other("no port was tried");
-    for _ in 0..1_000 {
-        let port = RANGE.start + next.fetch_add(1, Ordering::Relaxed) % (RANGE.end - RANGE.start);
-        match TcpListener::bind(SocketAddr::new(host, port)) {
-            Ok(_) => return Ok(port),
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last = io::Error::other("all ports are claimed by other runs");
+    for _ in 0..BLOCKS {
+        for port in claimed.back_mut().into_iter().flat_map(|block| &mut block.rest) {
+            match TcpListener::bind(SocketAddr::new(host, port)) {
+                Ok(_) => return Ok(port),
+                Err(error) => last = error,
+            }
+        }
+        match claim() {
+            Ok(block) => claimed.push_back(block),
+            Err(error) => return Err(error),
+        }
+        if claimed.len() > KEPT {
+            claimed.pop_front();
+        }
+    }
+    Err(last)
+}
+
+/// The first block from a random one on that nobody has.
+fn claim() -> io::Result<Block> {
+    let random = random_bytes(2);
+    let begin = u16::from_le_bytes([random[0], random[1]]) % BLOCKS;
+    let mut last = io::Error::other("there are no ports");
+    for index in 0..BLOCKS {
+        let start = FIRST + (begin + index) % BLOCKS * BLOCK;
+        match UdpSocket::bind((Ipv4Addr::LOCALHOST, start)) {
+            Ok(claim) => return Ok(Block { _claim: claim, rest: start..start + BLOCK }),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ports_are_not_given_twice_for_thousands() {
+        let ports: Vec<u16> = (0..2_000).map(|_| fixed_port(Ipv4Addr::LOCALHOST.into()).unwrap()).collect();
+        assert_eq!(ports.iter().collect::<HashSet<_>>().len(), ports.len());
+        assert!(ports.iter().all(|port| (FIRST..32_000).contains(port)));
+    }
+
+    #[test]
+    fn a_claimed_block_is_nobody_elses() {
+        let (first, second) = (claim().unwrap(), claim().unwrap());
+        assert_ne!(first.rest, second.rest);
+        let again = UdpSocket::bind((Ipv4Addr::LOCALHOST, first.rest.start));
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
 }
