@@ -36,7 +36,7 @@ const CHECKS: &[Check] = &[
         &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes"],
     ),
     ("hazards", "xtask", &["hazards", "--check"]),
-    ("simulation", "xtask", &["simulate", "--seed", "1", "--seconds", "15"]),
+    ("simulation", "xtask", &["simulate", "--seed", "1", "--schedules", "100000"]),
     ("fuzz", "xtask", &["fuzz", "--seed", "5", "--count", "4000"]),
     ("coverage", "xtask", &["coverage"]),
     ("promises", "xtask", &["coverage", "--promises"]),

@@ -52,7 +52,8 @@ impl World {
         self.wires.end_mut((wire, side)).state = EndState::Open;
         match what {
             // Dialled: the victim's NAME is on its way; meanwhile its own challenge is asked for.
-            Arrival::Accepted => {
+            // A dial that an earlier victim made long ago may arrive now: to answer for another node is no reflection (HS-H1).
+            Arrival::Accepted if self.mirror.dialled == Some(wire) => {
                 let victim = self.wires.get(wire).ends[0].place;
                 let Some(to) = self.accepting_end(victim) else { return };
                 self.mirror.last += 1;
@@ -79,7 +80,7 @@ impl World {
                 }
                 _ => {}
             },
-            Arrival::Closed => {}
+            Arrival::Accepted | Arrival::Closed => {}
         }
     }
 }
