@@ -85,14 +85,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         delivery: Delivery::Whole,
         patience: 1.0,
     };
-    let ready = setup::build(&options.manifest, &options.target_directory)
-        .and_then(|manifest| setup::probe(&suite, manifest, &options));
-    let ready = match ready {
+    let ready = match workspace::ready(&suite, &options) {
         Ok(ready) => ready,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Ok(ExitCode::from(3));
-        }
+        Err(code) => return Ok(code),
     };
     let options = Options { jobs: arguments.jobs.into(), repeat: 1, command: repeat, filters: Vec::new(), left_out: 0 };
     let results = run::run(&ready.environment, ready.facts, &cases, &options, |result| {

@@ -20,9 +20,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::workspace;
 
-/// The adapter or the set-up failed.
-const SETUP: u8 = 3;
-
 /// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -146,14 +143,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         delivery: arguments.delivery.into(),
         patience: 1.0,
     };
-    let ready = setup::build(&options.manifest, &options.target_directory)
-        .and_then(|manifest| setup::probe(&suite, manifest, &options));
-    let ready = match ready {
+    let ready = match workspace::ready(&suite, &options) {
         Ok(ready) => ready,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Ok(ExitCode::from(SETUP));
-        }
+        Err(code) => return Ok(code),
     };
     let results = play(arguments, &ready, &cases, left_out, repeat);
     let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };

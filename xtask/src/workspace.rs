@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use conformance::setup::{self, Ready};
 use conformance::suite::Suite;
+
+/// The adapter or the set-up failed.
+const SETUP: u8 = 3;
 
 /// The checkout that this command was built from.
 pub(crate) fn root() -> anyhow::Result<PathBuf> {
@@ -31,4 +35,14 @@ pub(crate) fn suite() -> anyhow::Result<Result<Suite, ExitCode>> {
 /// The manifest that is meant where none is named.
 pub(crate) fn default_manifest() -> anyhow::Result<PathBuf> {
     Ok(root()?.join("reference/node.yaml"))
+}
+
+/// A node made ready to be judged, or what is wrong with its adapter printed and the exit code for that.
+pub(crate) fn ready(suite: &Suite, options: &setup::Options) -> Result<Ready, ExitCode> {
+    let ready = setup::build(&options.manifest, &options.target_directory)
+        .and_then(|manifest| setup::probe(suite, manifest, options));
+    ready.map_err(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(SETUP)
+    })
 }
