@@ -57,6 +57,15 @@ pub struct NodeFacts {
     pub manifest: String,
     /// What it can do: `control` and what `initialize` told.
     pub capabilities: Vec<String>,
+    /// Capabilities that it does not claim, `control` included: requirements that need them are not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<String>,
+    /// Those of them that answered the probe all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclaimed_but_working: Vec<String>,
+    /// Capabilities that `initialize` told and the manifest, which lists some, does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_in_manifest: Vec<String>,
 }
 
 /// One requirement, as it stood in the spec when the run was made.
