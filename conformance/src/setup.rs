@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -10,7 +11,7 @@ use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, 
 use crate::delivery::Delivery;
 use crate::needs::MEASURING;
 use crate::results::NodeFacts;
-use crate::runner::{CodecPool, Environment};
+use crate::runner::{Assignment, CodecPool, Environment, Implementation};
 use crate::suite::Suite;
 
 /// How long a node may take to introduce itself.
@@ -93,6 +94,31 @@ pub fn build(manifest: &Path, target_directory: &Path) -> Result<Manifest, Setup
 /// # Errors
 /// Returns what it did instead.
 pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
+    let implementation = implementation(manifest, options)?;
+    let facts = implementation.facts.clone();
+    let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
+    Ok(Ready { environment, facts })
+}
+
+/// What cases need that are played by these nodes.
+#[must_use]
+pub fn environment(suite: &Suite, nodes: Assignment, options: &Options) -> Environment {
+    Environment {
+        spec: suite.spec.clone(),
+        schema: suite.schema.clone(),
+        nodes,
+        root: suite.root.clone(),
+        repeat: options.repeat.clone(),
+        delivery: options.delivery,
+        patience: options.patience,
+    }
+}
+
+/// Probes a built node, as [`probe`] does, for clusters of several implementations.
+///
+/// # Errors
+/// Returns what it did instead.
+pub fn implementation(manifest: Manifest, options: &Options) -> Result<Implementation, SetupError> {
     raise_open_files();
     let name = manifest.name.clone();
     let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
@@ -128,19 +154,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
     if measures() {
         capabilities.push(MEASURING.to_owned());
     }
-    let environment = Environment {
-        spec: suite.spec.clone(),
-        schema: suite.schema.clone(),
-        manifest,
-        run,
-        codecs: CodecPool::default(),
-        capabilities,
-        root: suite.root.clone(),
-        repeat: options.repeat.clone(),
-        delivery: options.delivery,
-        patience: options.patience,
-    };
-    Ok(Ready { environment, facts })
+    Ok(Implementation { manifest, run, codecs: CodecPool::default(), capabilities, facts })
 }
 
 /// Whether the system tells of processes what cases may measure.

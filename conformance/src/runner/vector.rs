@@ -24,7 +24,8 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
     let problem = |blame, message: String, logs| Outcome::Error {
         problem: Box::new(Problem { blame, message, logs, repeat: environment.repeat_of(case) }),
     };
-    let process = match environment.codecs.take(|| environment.launch()) {
+    let implementation = environment.implementation();
+    let process = match implementation.codecs.take(|| implementation.launch()) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
@@ -61,7 +62,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
         (Finding::Error(message), None) => problem(Blame::Adapter, message, logs(&process)),
     };
     if matches!(outcome, Outcome::Pass | Outcome::Fail { .. }) {
-        environment.codecs.put_back(process);
+        implementation.codecs.put_back(process);
     }
     outcome
 }
