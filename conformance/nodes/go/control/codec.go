@@ -1,9 +1,10 @@
 package control
 
 import (
-	"encoding/binary"
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 
 	"snow/node"
 	"snow/term"
@@ -60,28 +61,23 @@ func codecFrames(p struct {
 	if err != nil {
 		return nil, err
 	}
-	frames, end := []wire.Bytes{}, ""
-	for rest := []byte(*p.Bytes); end == ""; {
-		switch {
-		case len(rest) == 0:
-			end = "complete"
-		case len(rest) < wire.HeaderSize:
-			end = "incomplete"
-		default:
-			length := uint64(binary.LittleEndian.Uint32(rest))
-			behind := rest[wire.HeaderSize:]
-			switch {
-			case length > uint64(phase.Limit()):
-				end = "too_long"
-			case length > uint64(len(behind)):
-				end = "incomplete"
-			default:
-				frames = append(frames, behind[:length])
-				rest = behind[length:]
-			}
+	frames := []wire.Bytes{}
+	stream := bytes.NewReader(*p.Bytes)
+	for {
+		payload, err := wire.ReadFrame(stream, phase)
+		if err == nil {
+			frames = append(frames, payload)
+			continue
 		}
+		end := "incomplete"
+		switch err {
+		case io.EOF:
+			end = "complete"
+		case wire.ErrTooLong:
+			end = "too_long"
+		}
+		return map[string]any{"frames": frames, "end": end}, nil
 	}
-	return map[string]any{"frames": frames, "end": end}, nil
 }
 
 func codecProof(p struct{ Cookie, Challenge *wire.Bytes }) (any, error) {

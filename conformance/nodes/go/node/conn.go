@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/binary"
-	"errors"
 	"io"
 	"net"
 	"sync"
@@ -112,37 +110,6 @@ type conn struct {
 
 	challenge wire.Hash // the one that this side has sent
 	order     uint64    // when NAME or CHALLENGE was read, among all connections (MEM-27)
-}
-
-var errTooLong = errors.New("a frame is announced longer than the limit")
-
-// firstPiece is how much is allocated on an announced length alone (FRAME-23).
-const firstPiece = 16 << 10
-
-// readFrame gives the next payload. What it allocates grows with what has come.
-func (c *conn) readFrame(phase wire.Phase) ([]byte, error) {
-	var header [wire.HeaderSize]byte
-	if _, err := io.ReadFull(c.in, header[:]); err != nil {
-		return nil, err
-	}
-	announced := binary.LittleEndian.Uint32(header[:])
-	if announced > uint32(phase.Limit()) {
-		return nil, errTooLong
-	}
-	length := int(announced)
-	payload := make([]byte, min(length, firstPiece))
-	for filled := 0; ; {
-		n, err := io.ReadFull(c.in, payload[filled:])
-		if filled += n; err != nil {
-			return nil, err
-		}
-		if filled == length {
-			return payload, nil
-		}
-		grown := make([]byte, min(length, 2*filled))
-		copy(grown, payload)
-		payload = grown
-	}
 }
 
 // writeNow sends one message of the handshake, within the connection's deadline.

@@ -34,7 +34,7 @@ var (
 
 // expect reads the next message of the handshake, which has to be an M (HS-12 to HS-14).
 func expect[M wire.Message](c *conn) (m M, err error) {
-	payload, err := c.readFrame(wire.Handshake)
+	payload, err := wire.ReadFrame(c.in, wire.Handshake)
 	if err != nil {
 		return m, err
 	}

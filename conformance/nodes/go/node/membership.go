@@ -432,7 +432,7 @@ const entriesAtOnce = 1_000
 // readSession reads frames until the connection ends, and has the node's goroutine deal with each in turn.
 func (n *Node) readSession(s *session) {
 	for {
-		payload, err := s.conn.readFrame(wire.Session)
+		payload, err := wire.ReadFrame(s.conn.in, wire.Session)
 		if err != nil {
 			n.Post(func() { n.end(s) })
 			return
