@@ -23,8 +23,6 @@ export class Channel {
   /** Whose frames these are; a handshake gives way to a session here. */
   receiver: Receiver;
   phase: Phase = 'handshake';
-  /** Whether TLS stands, so that there is something to end in good order. */
-  established = false;
 
   #socket: TLSSocket;
   #cutter = new FrameCutter();
@@ -34,6 +32,7 @@ export class Channel {
   #flushing = false;
   #finishing = false;
   #closed = false;
+  #secured = false;
   #failed = false;
   #fault: string | undefined;
 
@@ -65,6 +64,15 @@ export class Channel {
     return this.#socket.bytesRead;
   }
 
+  /**
+   * TLS stands: there is something to end in good order from now on, and what was read before the peer's end can still be answered.
+   * Before, a peer's end ends all.
+   */
+  secured(): void {
+    this.#secured = true;
+    this.#socket.allowHalfOpen = true;
+  }
+
   /** Queues a frame, its length in front. */
   send(frame: Buffer): void {
     this.#queue(frame, true);
@@ -79,7 +87,7 @@ export class Channel {
   /** Ends the connection behind what is queued. Nothing that comes from now on has an effect (RES-1). */
   close(): void {
     if (this.#closed) return;
-    if (!this.established) return this.destroy();
+    if (!this.#secured) return this.destroy();
     this.#closed = true;
     this.#work = undefined;
     this.#cutter = new FrameCutter();
@@ -98,7 +106,6 @@ export class Channel {
 
   #arrived(chunk: Buffer): void {
     if (this.#closed) return;
-    this.established = true;
     this.#cutter.push(chunk);
     if (!this.#pumping) this.#pump();
   }

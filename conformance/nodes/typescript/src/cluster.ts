@@ -84,8 +84,7 @@ export class Cluster implements Secrets {
 
   /** Listens at `address`; a port 0 in the name becomes the bound one. Throws `InvalidName` when the name is too long then. */
   static async start(name: string, address: Address, cookie: Buffer, timers: Timers, members: Members): Promise<Cluster> {
-    // Both halves of a connection end on their own: what was read before its end can still be answered.
-    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    const server = createServer({ noDelay: true });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host: address.host, port: address.port, backlog: 4096 }, () => {
@@ -193,7 +192,7 @@ export class Cluster implements Secrets {
     }
     clearTimeout(accepted.timer);
     const channel = new Channel(socket, NOBODY);
-    channel.established = true;
+    channel.secured();
     channel.receiver = new Acceptance(this, channel, Math.max(0, accepted.deadline - performance.now()), {
       refuses: (peer) => this.#refuses(peer),
       admitted: (peer) => {
@@ -222,8 +221,7 @@ export class Cluster implements Secrets {
       ciphers: 'DEFAULT:@SECLEVEL=0',
       minVersion: 'TLSv1.2',
       secureOptions: constants.SSL_OP_NO_TICKET,
-      allowHalfOpen: true,
-    } as ConnectionOptions);
+    } satisfies ConnectionOptions);
     const channel = new Channel(socket, NOBODY);
     const dial = new Dial(this, channel, this.#timers.handshake, name, {
       reached: (peer) => {

@@ -195,7 +195,7 @@ export class Dial extends Handshake {
 
   /** TLS stands: the handshake begins. */
   secured(): void {
-    this.channel.established = true;
+    this.channel.secured();
     this.#named = true;
     this.channel.send(frame('NAME', this.secrets.self));
   }

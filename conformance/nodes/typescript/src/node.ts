@@ -2,19 +2,19 @@
 
 import { Cluster, type Members, type Timers } from './cluster.js';
 import { NodeIds } from './ids.js';
+import { Incoming } from './incoming.js';
 import { parseAddress, parseAskedName } from './names.js';
-import { Processes } from './processes.js';
+import { NoProcess, NotConnected, Processes, type ProcessObserver } from './processes.js';
 import { Registry, type Surroundings } from './registry.js';
 import type { Rooms } from './rooms.js';
 import type { Session } from './session.js';
-import type { Pid, Reason } from './wire/fields.js';
+import type { Pid } from './wire/fields.js';
 import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, TooLarge, Undecodable } from './wire/messages.js';
 
 /** What is told to whoever runs the node. PIDs are as the node holds them. */
-export interface Observer {
+export interface Observer extends ProcessObserver {
   sessionOpened(name: string, creation: number): void;
   sessionClosed(name: string, creation: number): void;
-  processEnded(pid: Pid, reason: Reason): void;
 }
 
 export interface Start {
@@ -28,8 +28,6 @@ export interface Start {
 export class AlreadyStarted extends Error {}
 export class NotStarted extends Error {}
 export class InvalidStart extends Error {}
-export class NotConnected extends Error {}
-export class NoProcess extends Error {}
 
 const NOBODY = { name: 'nonode@nohost', creation: 0 };
 /** Entries of a GLOBAL_SYNC that are worked off between two looks at the clock. */
@@ -41,18 +39,21 @@ export class SnowNode implements Members, Surroundings {
   readonly processes: Processes;
 
   #observer: Observer;
+  #incoming: Incoming;
   #starting = false;
   #cluster: Cluster | undefined;
   #rooms: Rooms | undefined;
 
   constructor(observer: Observer) {
     this.#observer = observer;
-    this.processes = new Processes({
-      ended: (local, reason) => {
-        this.registry.processEnded(local);
-        observer.processEnded({ node_id: 0, creation: 0, local }, reason);
+    this.processes = new Processes(this, {
+      ...observer,
+      ended: (pid, reason) => {
+        this.registry.processEnded(pid.local);
+        observer.ended(pid, reason);
       },
     });
+    this.#incoming = new Incoming(this.processes, () => this.self);
   }
 
   get self(): { readonly name: string; readonly creation: number } {
@@ -145,10 +146,13 @@ export class SnowNode implements Members, Surroundings {
     for (const list of peerListFrames(others)) session.channel.send(list);
     session.channel.stream(this.registry.syncFrames());
     this.#observer.sessionOpened(name, creation);
+    this.processes.sessionBegan(session);
   }
 
-  ended({ peer: { name, creation } }: Session, why: string): void {
+  ended(session: Session, why: string): void {
+    const { name, creation } = session.peer;
     console.error(`the session with ${name} has ended: ${why}`);
+    this.processes.sessionEnded(session);
     this.registry.nodeEnded(this.ids.of(name) as number);
     this.#observer.sessionClosed(name, creation);
   }
@@ -160,10 +164,12 @@ export class SnowNode implements Members, Surroundings {
     } catch (error) {
       // FRAME-15, FRAME-17 to FRAME-19
       if (!(error instanceof Undecodable)) throw error;
+      this.#incoming.takeUnreadable(session, payload);
     }
   }
 
-  #take(session: Session, { message, fields }: Message): void {
+  #take(session: Session, received: Message): void {
+    const { message, fields } = received;
     switch (message) {
       case 'PING':
         return session.send('PONG', fields);
@@ -178,6 +184,9 @@ export class SnowNode implements Members, Surroundings {
       case 'ROOM_BROADCAST':
         // A copy: the text may wait for members long after the piece it came in.
         this.rooms.deliver(fields.room, Buffer.from(fields.text));
+        return;
+      default:
+        return this.processes.perform(() => this.#incoming.take(session, received));
     }
   }
 

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 
 /** A member for which more waits cannot keep up (ROOM-12). */
-const MOST_MESSAGES = 8192;
-const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_MESSAGES = 2048;
+const MOST_BYTES = 32 * 1024 * 1024;
 /** A room of 65,535 bytes, percent-encoded, and the rest of a request's head. */
 const LONGEST_HEAD = 3 * 65_536 + 16_384;
 const PATH = '/rooms/';

@@ -1,14 +1,17 @@
 // The methods of the control protocol (spec/control.md): each says what a request asks of the node, and in which form the answer goes out.
 
 import { ConnectFailed, InvalidName } from '../cluster.js';
-import { AlreadyStarted, InvalidStart, NoProcess, NotConnected, NotStarted, SnowNode } from '../node.js';
+import { AlreadyStarted, InvalidStart, NotStarted, SnowNode } from '../node.js';
+import { ConnectionLost, NoProcess, NotConnected, Refused } from '../processes.js';
 import { NameInvalid, NameTaken, NameUnknown } from '../registry.js';
-import { type Json, hex, members, Misfit, type Pid, pid as pidField, reasonFromJson, reasonToJson } from '../wire/fields.js';
+import { hex, Misfit } from '../wire/fields.js';
 import { TooLarge } from '../wire/messages.js';
 import { codecMethods } from './codec.js';
-import { Failure, type Method, type Params, Rpc } from './lines.js';
+import { Failure, type Method, Rpc, text, type Params } from './lines.js';
+import { Pids } from './pids.js';
+import { processMethods } from './process.js';
 
-const CAPABILITIES = ['registry', 'rooms', 'codec'];
+const CAPABILITIES = ['registry', 'process', 'rooms', 'codec'];
 
 const CODES: [new (...rest: any[]) => Error, number][] = [
   [Misfit, -32602],
@@ -23,6 +26,8 @@ const CODES: [new (...rest: any[]) => Error, number][] = [
   [NoProcess, -32007],
   [NotConnected, -32008],
   [TooLarge, -32009],
+  [Refused, -32011],
+  [ConnectionLost, -32012],
 ];
 
 function failureOf(error: unknown): Failure {
@@ -33,12 +38,6 @@ function failureOf(error: unknown): Failure {
   const known = CODES.find(([kind]) => error instanceof kind);
   if (known === undefined) console.error(error);
   return new Failure(known?.[1] ?? -32000, message);
-}
-
-function text(params: Params, name: string): string {
-  const value = params[name];
-  if (typeof value !== 'string' || !value.isWellFormed()) throw new Misfit(`${name} is missing`);
-  return value;
 }
 
 function milliseconds(params: Params, name: string, otherwise: number): number {
@@ -52,9 +51,16 @@ export class Adapter {
   #node = new SnowNode({
     sessionOpened: (node, creation) => this.rpc.notify('session.opened', { node, creation }),
     sessionClosed: (node, creation) => this.rpc.notify('session.closed', { node, creation }),
-    processEnded: (pid, reason) =>
-      this.rpc.notify('process.ended', { pid: this.#pidToJson(pid), reason: reasonToJson(reason, (each) => this.#pidToJson(each)) }),
+    message: (pid, bytes) => this.rpc.notify('process.message', { pid: this.#pids.toJson(pid), bytes: bytes.toString('hex') }),
+    down: (pid, ref, from, reason) =>
+      this.rpc.notify('process.down', { pid: this.#pids.toJson(pid), ref: ref.toString(), from: this.#pids.toJson(from), reason: this.#pids.reasonToJson(reason) }),
+    exited: (pid, from, reason) =>
+      this.rpc.notify('process.exited', { pid: this.#pids.toJson(pid), from: this.#pids.toJson(from), reason: this.#pids.reasonToJson(reason) }),
+    ended: (pid, reason) => this.rpc.notify('process.ended', { pid: this.#pids.toJson(pid), reason: this.#pids.reasonToJson(reason) }),
+    nodeUp: (pid, node) => this.rpc.notify('node.up', { pid: this.#pids.toJson(pid), node }),
+    nodeDown: (pid, node) => this.rpc.notify('node.down', { pid: this.#pids.toJson(pid), node }),
   });
+  #pids = new Pids(this.#node);
 
   #methods: Record<string, Method> = {
     initialize: () => ({ implementation: 'snow-node-typescript', version: '0.1.0', language: 'TypeScript', protocol: 5, control: 1, capabilities: CAPABILITIES }),
@@ -91,25 +97,14 @@ export class Adapter {
       return {};
     },
 
-    'process.spawn': (params) => {
-      if (text(params, 'function') !== 'collector') throw new Failure(-32011, 'there is no such function');
-      return { pid: this.#pidToJson({ node_id: 0, creation: 0, local: this.#node.processes.spawn() }) };
-    },
-
-    'process.exit': (params) => {
-      const reason = reasonFromJson(params.reason, (pid) => this.#pid(pid));
-      if (!this.#node.processes.exit(this.#local(params.pid), reason)) throw new NoProcess('the process is not alive');
-      return {};
-    },
-
     'global.register': (params) => {
-      this.#node.register(text(params, 'name'), this.#pid(params.pid));
+      this.#node.register(text(params, 'name'), this.#pids.fromJson(params.pid));
       return {};
     },
 
     'global.whereis': (params) => {
       const pid = this.#node.registry.whereis(text(params, 'name'));
-      return { pid: pid === undefined ? null : this.#pidToJson(pid) };
+      return { pid: pid === undefined ? null : this.#pids.toJson(pid) };
     },
 
     'global.unregister': (params) => {
@@ -117,7 +112,7 @@ export class Adapter {
       return {};
     },
 
-    'global.names': () => ({ names: Array.from(this.#node.registry.all(), ([name, pid]) => ({ name, pid: this.#pidToJson(pid) })) }),
+    'global.names': () => ({ names: Array.from(this.#node.registry.all(), ([name, pid]) => ({ name, pid: this.#pids.toJson(pid) })) }),
 
     'room.broadcast': (params) => {
       const except = params.except === undefined || params.except === null ? undefined : text(params, 'except');
@@ -134,6 +129,7 @@ export class Adapter {
       return {};
     },
 
+    ...processMethods(this.#node, this.#pids),
     ...codecMethods,
   };
 
@@ -156,31 +152,5 @@ export class Adapter {
       quiet = now === seen && this.#node.idle ? quiet + 1 : 0;
       seen = now;
     }
-  }
-
-  #pidToJson({ node_id, creation, local }: Pid): Json {
-    const { self, ids } = this.#node;
-    if (node_id === 0 && creation === 0) return { node: self.name, creation: self.creation, local };
-    return { node: ids.nameOf(node_id) ?? self.name, creation, local };
-  }
-
-  /** The PID as the node holds it. One of a former run of this node is left as node id 0 with a creation: nobody is that. */
-  #pid(json: unknown): Pid {
-    const { node, creation, local } = members(json);
-    if (typeof node !== 'string') throw new Misfit('the node of a PID is missing');
-    const { self, ids } = this.#node;
-    const read = (node_id: number): Pid => pidField.fromJson({ node_id, creation, local });
-    if (node === 'nonode@nohost' && creation === 0) return read(0);
-    if (node === self.name) return creation === self.creation ? { ...read(0), creation: 0 } : read(0);
-    const id = ids.of(node);
-    if (id === undefined) throw new NotConnected('the node of the PID is not connected');
-    return read(id);
-  }
-
-  /** The local id of a process of this node that lives. */
-  #local(json: unknown): number {
-    const { node_id, creation, local } = this.#pid(json);
-    if (node_id !== 0 || creation !== 0 || !this.#node.isAlive(local)) throw new NoProcess('the process is not alive');
-    return local;
   }
 }

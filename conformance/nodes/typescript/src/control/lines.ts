@@ -1,6 +1,6 @@
 // JSON-RPC over lines: requests in, answers and notifications out. Knows no method.
 
-import type { Json } from '../wire/fields.js';
+import { type Json, Misfit } from '../wire/fields.js';
 
 /** An error with the code that the harness compares. */
 export class Failure extends Error {
@@ -15,6 +15,13 @@ export class Failure extends Error {
 
 export type Params = Record<string, unknown>;
 export type Method = (params: Params) => Json | Promise<Json>;
+
+/** A parameter that is text. */
+export function text(params: Params, name: string): string {
+  const value = params[name];
+  if (typeof value !== 'string' || !value.isWellFormed()) throw new Misfit(`${name} is missing`);
+  return value;
+}
 
 const LONGEST = 64 * 1024 * 1024;
 const LF = 0x0a;

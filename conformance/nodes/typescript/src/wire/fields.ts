@@ -24,6 +24,8 @@ export interface Pid {
   node_id: number;
   creation: number;
   local: number;
+  /** In a reason: in another node's numbering, and therefore never routed by (PROC-12). */
+  opaque?: boolean;
 }
 
 /** Why a process ends. PIDs in it are the writer's. */
@@ -231,11 +233,14 @@ export const reason: Field<Reason> = {
   fromJson: (json) => reasonFromJson(json, pid.fromJson),
 };
 
-/** A reason for people and harnesses, at most `REASON_LEVELS` deep. */
+/** The deepest reason that is shown: JSON cannot carry any depth. */
+const SHOWN_LEVELS = 500;
+
+/** A reason for people and harnesses. */
 export function reasonToJson(value: Reason, pidToJson: (pid: Pid) => Json): Json {
   const around: Pid[] = [];
   let at = value;
-  for (; at.kind === 'linked' && around.length < REASON_LEVELS; at = at.reason) around.push(at.pid);
+  for (; at.kind === 'linked' && around.length < SHOWN_LEVELS; at = at.reason) around.push(at.pid);
   const innermost: Json = at.kind === 'linked' ? { kind: 'error', text: 'the reason goes on too deep' } : { ...at };
   return around.reduceRight<Json>((inner, by) => ({ kind: 'linked', pid: pidToJson(by), reason: inner }), innermost);
 }
