@@ -11,7 +11,7 @@ import { Failure, type Method, Rpc, text, type Params } from './lines.js';
 import { Pids } from './pids.js';
 import { processMethods } from './process.js';
 
-const CAPABILITIES = ['registry', 'process', 'rooms', 'codec'];
+const CAPABILITIES = ['registry', 'process', 'rooms', 'codec', 'term'];
 
 const CODES: [new (...rest: any[]) => Error, number][] = [
   [Misfit, -32602],

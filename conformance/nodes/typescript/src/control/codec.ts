@@ -1,9 +1,10 @@
-// Capability `codec`: the node's own reading and writing of bytes, for golden vectors.
+// Capabilities `codec` and `term`: the node's own reading and writing of bytes, for golden vectors.
 
 import { proof } from '../handshake.js';
 import { FrameCutter, type Phase } from '../wire/frames.js';
 import { type Field, hex, type Json, Misfit } from '../wire/fields.js';
 import { decode, encode, type FieldsOf, type MessageName, MESSAGES, Undecodable } from '../wire/messages.js';
+import { decodeTerm, encodeTerm, NoTerm, termFromJson, termToJson, Unencodable } from '../wire/term.js';
 import { Failure, type Method } from './lines.js';
 
 function phaseOf(json: unknown): Phase {
@@ -45,4 +46,23 @@ export const codecMethods: Record<string, Method> = {
   },
 
   'codec.proof': ({ cookie, challenge }) => ({ proof: proof(hex(cookie), hex(challenge)).toString('hex') }),
+
+  'term.decode': ({ bytes }) => {
+    try {
+      const { term, left_over } = decodeTerm(hex(bytes));
+      return { term: termToJson(term), left_over: left_over.toString('hex') };
+    } catch (error) {
+      if (error instanceof NoTerm) throw new Failure(-32020, error.message, { kind: error.kind });
+      throw error;
+    }
+  },
+
+  'term.encode': ({ term }) => {
+    try {
+      return { bytes: encodeTerm(termFromJson(term)).toString('hex') };
+    } catch (error) {
+      if (error instanceof Unencodable) throw new Failure(-32021, error.message, { kind: error.kind });
+      throw error;
+    }
+  },
 };

@@ -3,11 +3,17 @@
 import { isUtf8 } from 'node:buffer';
 
 /** The bytes are no message of this layout: too short, or text that is not UTF-8. */
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  constructor(readonly kind: 'unexpected_end' | 'invalid_utf8' | 'invalid_tag' | 'too_large') {
+    super(kind);
+  }
+}
 
 export class Reader {
   #bytes: Buffer;
   #at = 0;
+  /** How many values are being read within one another; the terms' own count. */
+  depth = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -41,14 +47,14 @@ export class Reader {
 
   utf8(length: number): Buffer {
     const bytes = this.take(length);
-    if (!isUtf8(bytes)) throw new Malformed('text that is not UTF-8');
+    if (!isUtf8(bytes)) throw new Malformed('invalid_utf8');
     return bytes;
   }
 
   /** Where `length` bytes begin that are behind the reader then. */
   #step(length: number): number {
     const start = this.#at;
-    if (length > this.#bytes.length - start) throw new Malformed('too short');
+    if (length > this.#bytes.length - start) throw new Malformed('unexpected_end');
     this.#at = start + length;
     return start;
   }

@@ -39,7 +39,7 @@ function integer(json: unknown, most: number): number {
   return json;
 }
 
-function text(json: unknown): string {
+export function text(json: unknown): string {
   if (typeof json !== 'string' || !json.isWellFormed()) throw new Misfit('a text is missing');
   return json;
 }
@@ -73,8 +73,8 @@ export const u64: Field<bigint> = {
   },
 };
 
-type Width = 'u16' | 'u32' | 'u64';
-const GREATEST = { u16: 0xffff, u32: 0xffff_ffff, u64: Number.MAX_SAFE_INTEGER };
+type Width = 'u8' | 'u16' | 'u32' | 'u64';
+const GREATEST = { u8: 0xff, u16: 0xffff, u32: 0xffff_ffff, u64: Number.MAX_SAFE_INTEGER };
 
 function readLength(from: Reader, width: Width): number {
   // A u64 beyond 2^53 is rounded, and still more than any frame has.
@@ -155,12 +155,14 @@ export const pid: Field<Pid> = {
   },
 };
 
-/** `list(width) of item`: the count is never allocated for. */
-export function list<T>(width: 'u16' | 'u32', item: Field<T>): Field<T[]> {
+/** `list(width) of item`, of at most `most` items: the count is never allocated for. */
+export function list<T>(width: 'u8' | 'u16' | 'u32', item: Field<T>, most = Infinity): Field<T[]> {
   return {
     read: (from) => {
       const items: T[] = [];
-      for (let left = from[width](); left > 0; left--) items.push(item.read(from));
+      const count = from[width]();
+      if (count > most) throw new Malformed('too_large');
+      for (let left = count; left > 0; left--) items.push(item.read(from));
       return items;
     },
     write: (to, items) => {
@@ -210,7 +212,7 @@ export const reason: Field<Reason> = {
     const around: Pid[] = [];
     for (let level = 1; ; level++) {
       const kind = REASON_KINDS[from.u8()];
-      if (kind === undefined) throw new Malformed('an unknown kind of reason');
+      if (kind === undefined) throw new Malformed('invalid_tag');
       if (kind === 'linked') {
         const by = pid.read(from);
         if (level < REASON_LEVELS) around.push(by);
