@@ -79,6 +79,7 @@ pub fn run(
         left_out: options.left_out,
         delivery: environment.delivery,
         node: facts,
+        deviations: None,
         requirements: environment
             .spec
             .requirements
@@ -87,6 +88,7 @@ pub fn run(
                 id: requirement.id.clone(),
                 level: requirement.level,
                 text: requirement.text.clone(),
+                not_run: None,
             })
             .collect(),
         cases: results,

@@ -62,6 +62,8 @@ pub struct Ready {
     pub environment: Environment,
     /// For the results.
     pub facts: NodeFacts,
+    /// The file of known deviations that the manifest names.
+    pub deviations: Option<PathBuf>,
 }
 
 /// How to get it ready.
@@ -168,6 +170,7 @@ fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims)
     if measures() {
         capabilities.push(MEASURING.to_owned());
     }
+    let deviations = manifest.deviations.clone();
     let environment = Environment {
         spec: suite.spec.clone(),
         schema: suite.schema.clone(),
@@ -180,7 +183,7 @@ fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims)
         delivery: options.delivery,
         patience: options.patience,
     };
-    Ok(Ready { environment, facts })
+    Ok(Ready { environment, facts, deviations })
 }
 
 /// Whether the system tells of processes what cases may measure.

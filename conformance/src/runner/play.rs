@@ -38,6 +38,7 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         repetition,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         outcome,
+        deviation: None,
         cells,
     }
 }
