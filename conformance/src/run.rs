@@ -80,6 +80,7 @@ pub fn run(
         delivery: environment.delivery,
         node: facts,
         implementations: Vec::new(),
+        deviations: None,
         requirements: environment
             .spec
             .requirements
@@ -88,6 +89,7 @@ pub fn run(
                 id: requirement.id.clone(),
                 level: requirement.level,
                 text: requirement.text.clone(),
+                not_run: None,
             })
             .collect(),
         cases: results,

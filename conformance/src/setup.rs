@@ -63,6 +63,8 @@ pub struct Ready {
     pub environment: Environment,
     /// For the results.
     pub facts: NodeFacts,
+    /// The file of known deviations that the manifest names.
+    pub deviations: Option<PathBuf>,
 }
 
 /// How to get it ready.
@@ -151,10 +153,11 @@ fn claims_of(options: &Options) -> Claims {
 }
 
 fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims) -> Result<Ready, SetupError> {
+    let deviations = manifest.deviations.clone();
     let implementation = introduced(manifest, options, claims)?;
     let facts = implementation.facts.clone();
     let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
-    Ok(Ready { environment, facts })
+    Ok(Ready { environment, facts, deviations })
 }
 
 fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<Implementation, SetupError> {

@@ -9,6 +9,7 @@ use std::thread;
 
 use conformance::case::Case;
 use conformance::delivery::Delivery;
+use conformance::deviation::{self, Deviations};
 use conformance::report;
 use conformance::results::{CaseResult, NodeFacts, Outcome, Results};
 use conformance::run::{self, Options};
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(4);
         }
     };
-    let node: Arc<OnceLock<Result<Ready, String>>> = Arc::default();
+    let node: Arc<OnceLock<Result<Node, String>>> = Arc::default();
     let mut cases = suite.cases.clone();
     cases.sort_by_key(|case| !case.waits());
     let trials = cases
@@ -48,8 +49,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// What all trials judge.
+struct Node {
+    ready: Ready,
+    deviations: Option<Deviations>,
+}
+
 /// Builds and probes the node, once, when the first trial runs: listing needs none.
-fn ready(suite: &Suite) -> Result<Ready, String> {
+fn ready(suite: &Suite) -> Result<Node, String> {
     let manifest = std::env::var_os("SNOW_NODE").map_or_else(|| suite.root.join("reference/node.yaml"), PathBuf::from);
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     // This program stands in <target>/<profile>/deps.
@@ -62,24 +69,36 @@ fn ready(suite: &Suite) -> Result<Ready, String> {
         delivery: Delivery::Whole,
         patience: 1.0,
     };
-    setup::build(&options.manifest, &options.target_directory)
+    let ready = setup::build(&options.manifest, &options.target_directory)
         .and_then(|manifest| setup::probe(suite, manifest, &options))
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    let deviations = ready.deviations.as_ref().map(|file| Deviations::load(file, suite)).transpose();
+    Ok(Node { deviations: deviations.map_err(|error| error.to_string())?, ready })
 }
 
-fn trial(node: &Result<Ready, String>, case: &Case) -> Result<(), Failed> {
-    let node = node.as_ref().map_err(Failed::from)?;
+fn trial(node: &Result<Node, String>, case: &Case) -> Result<(), Failed> {
+    let Node { ready: node, deviations } = node.as_ref().map_err(Failed::from)?;
     let options = Options { jobs: 1, repeat: 1, command: String::new(), filters: vec![case.id.clone()], left_out: 0 };
-    let results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
-    results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts))
+    let mut results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
+    if let Some(deviations) = deviations {
+        deviation::judge(deviations, &mut results);
+    }
+    results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts))?;
+    let problems = results.deviations.iter().flat_map(|report| &report.problems);
+    let lines: Vec<String> = problems.map(|problem| format!("{}: {}", problem.place, problem.message)).collect();
+    if lines.is_empty() { Ok(()) } else { Err(lines.join("\n").into()) }
 }
 
-/// A skipped case passes here, as libtest knows no skipping at run time; the line says so.
+/// A skipped case and a known deviation pass here, as libtest knows no skipping at run time; the line says so.
 fn judged(results: &Results, case: &CaseResult, facts: &NodeFacts) -> Result<(), Failed> {
     match &case.outcome {
         Outcome::Pass => Ok(()),
         Outcome::Skipped { missing } => {
             println!("{}: skipped, {} lacks the capability {missing}", case.id, facts.name);
+            Ok(())
+        }
+        Outcome::Fail { failure } if let Some(known) = &case.deviation => {
+            println!("{}: known deviation, {}, {}: {}", case.id, failure.requirement, failure.cause, known.reason);
             Ok(())
         }
         Outcome::Fail { failure } => Err(report::failure(results, case, failure).into()),

@@ -1,6 +1,6 @@
 //! `cargo xtask conformance`: judge one node.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use conformance::account::account;
 use conformance::case::{Case, CaseSet};
 use conformance::delivery::Delivery;
+use conformance::deviation::{self, Deviations};
 use conformance::report::{self, Detail};
 use conformance::results::{Outcome, Results};
 use conformance::run::{self, Options};
 use conformance::setup;
-use conformance::suite::Selection;
+use conformance::suite::{Selection, Suite};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::workspace;
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// Run every case so many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
+    /// Write the failures of this run as known deviations, to the manifest's file or this one, and excuse none (conformance/results.md describes it).
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    write_deviations: Option<Option<PathBuf>>,
     /// Show each failure in full, and not one of each kind.
     #[arg(long)]
     each_failure: bool,
@@ -147,7 +152,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(ready) => ready,
         Err(code) => return Ok(code),
     };
-    let results = play(arguments, &ready, &cases, left_out, repeat);
+    let known = match Known::of(arguments, &ready, &suite)? {
+        Ok(known) => known,
+        Err(code) => return Ok(code),
+    };
+    let excused = known.excused();
+    let mut results = play(arguments, &ready, &cases, left_out, repeat, excused);
+    account(&suite.cases, arguments.set.into(), &mut results);
+    if let Some(deviations) = excused {
+        deviation::judge(deviations, &mut results);
+    }
     let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
     print!("{}", report::failures(&results, detail));
     println!("{}", report::summary(&results).trim_end());
@@ -155,6 +169,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         slowest(&results, count);
     }
     outputs.write(&results)?;
+    known.write(&suite, &results)?;
     Ok(ExitCode::from(results.conclusion().exit_code()))
 }
 
@@ -171,7 +186,14 @@ fn list(cases: &[Case]) {
 /// After how many cases a line is printed where there is no terminal.
 const REPORTED: u64 = 250;
 
-fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: usize, repeat: String) -> Results {
+fn play(
+    arguments: &Arguments,
+    ready: &setup::Ready,
+    cases: &[Case],
+    left_out: usize,
+    repeat: String,
+    known: Option<&Deviations>,
+) -> Results {
     let total = cases.len() as u64 * u64::from(arguments.repeat);
     let bar = ProgressBar::with_draw_target(
         Some(total),
@@ -190,7 +212,8 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: u
     };
     let mut failed = 0;
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
-        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) {
+        let is_known = known.is_some_and(|known| known.knows(result));
+        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) && !is_known {
             failed += 1;
             bar.suspend(|| eprintln!("not passed: {}", result.id));
         }
@@ -212,6 +235,63 @@ fn slowest(results: &Results, count: usize) {
     println!("\nslowest cases");
     for case in cases.into_iter().take(count) {
         println!("{:>6} ms  {}", case.duration_ms, case.id);
+    }
+}
+
+/// What is known of failures: deviations that excuse them, or a file that they are to be written to.
+enum Known {
+    Nothing,
+    Excused(Deviations),
+    ToWrite { path: PathBuf, old: Option<Deviations> },
+}
+
+impl Known {
+    /// Read before the run; or what is wrong with the file printed, and the exit code for that.
+    fn of(arguments: &Arguments, ready: &setup::Ready, suite: &Suite) -> anyhow::Result<Result<Self, ExitCode>> {
+        let loaded = match (&arguments.write_deviations, &ready.deviations) {
+            (None, None) => Ok(Self::Nothing),
+            (None, Some(path)) => Deviations::load(path, suite).map(Self::Excused),
+            (Some(None), None) => bail!(
+                "the manifest names no file of deviations: add `deviations: known.yaml` to it, or say `--write-deviations=FILE`"
+            ),
+            (Some(Some(path)), _) | (Some(None), Some(path)) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if folder.is_some_and(|folder| !folder.is_dir()) {
+                    bail!("{} cannot be written: there is no such folder", path.display());
+                }
+                let old = path.exists().then(|| Deviations::read(path, suite)).transpose();
+                old.map(|old| Self::ToWrite { path: path.clone(), old })
+            }
+        };
+        Ok(loaded.map_err(|error| {
+            for line in &error.0 {
+                eprintln!("error: {line}");
+            }
+            ExitCode::from(workspace::SETUP)
+        }))
+    }
+
+    const fn excused(&self) -> Option<&Deviations> {
+        match self {
+            Self::Excused(deviations) => Some(deviations),
+            Self::Nothing | Self::ToWrite { .. } => None,
+        }
+    }
+
+    /// Writes the file, where one is to be written, and says what is left to do.
+    fn write(&self, suite: &Suite, results: &Results) -> anyhow::Result<()> {
+        let Self::ToWrite { path, old } = self else { return Ok(()) };
+        let ids: Vec<&str> = suite.cases.iter().map(|case| case.id.as_str()).collect();
+        let written = deviation::write(old.as_ref(), results, &ids);
+        fs::write(path, &written.text).with_context(|| format!("writing {}", path.display()))?;
+        println!("{} deviations written to {}", written.entries, path.display());
+        if written.without_reason > 0 {
+            println!("{} of them have no reason yet: write it in the place of TODO", written.without_reason);
+        }
+        for id in &written.unsteady {
+            println!("not written, as it does not always fail, or not always in the same way: {id}");
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! All that did not pass, for a person: failures of one kind stand together, and one of them in full.
+//! All that did not pass and is not known to, for a person: failures of one kind stand together, and one of them in full.
 
 use std::fmt::Write as _;
 
@@ -27,11 +27,11 @@ enum Kind<'a> {
     WithoutVerdict(u8, &'a str),
 }
 
-/// The report of everything that did not pass, as lines of text; empty where all passed.
+/// The report of everything that did not pass but known deviations, as lines of text; empty where there is nothing else.
 #[must_use]
 pub fn failures(results: &Results, detail: Detail) -> String {
     let mut kinds: IndexMap<Kind<'_>, Vec<&CaseResult>> = IndexMap::new();
-    for case in &results.cases {
+    for case in results.cases.iter().filter(|case| case.deviation.is_none()) {
         if let Some(kind) = kind(case) {
             kinds.entry(kind).or_default().push(case);
         }
@@ -129,6 +129,7 @@ mod tests {
             repetition: 1,
             duration_ms: 0,
             outcome,
+            deviation: None,
             cells: Vec::new(),
             nodes: BTreeMap::new(),
             blame: None,
@@ -147,6 +148,7 @@ mod tests {
             delivery: Delivery::Whole,
             node: NodeFacts::default(),
             implementations: Vec::new(),
+            deviations: None,
             requirements: Vec::new(),
             cases,
         }

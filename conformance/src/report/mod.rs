@@ -1,9 +1,11 @@
-//! Reports: results, rendered. In reading order: one failure for a person, all of them, the summary of a run, JUnit for CI, the matrix.
+//! Reports: results, rendered. In reading order: one failure for a person, all of them, the summary of a run with its score and known deviations, JUnit for CI, the matrix.
 
+mod deviations;
 mod failure;
 mod failures;
 mod junit;
 mod matrix;
+mod score;
 mod summary;
 
 pub use failure::{failure, problem};
