@@ -1,14 +1,19 @@
 //! The suite as tests: one trial a case, so that `cargo test`, its filters, `--list`, `--test-threads` and nextest work as people expect.
 //!
 //! Slow cases are ignored tests: `--ignored`, `--include-ignored`. The node is the reference, or the one whose manifest `SNOW_NODE` names.
+//! Each trial writes what it found into the folder that `SNOW_RESULTS` names, for `cargo xtask results merge`.
 
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use conformance::case::Case;
+use conformance::cluster::Manifest;
 use conformance::delivery::Delivery;
+use conformance::merge;
 use conformance::report;
 use conformance::results::{CaseResult, NodeFacts, Outcome, Results};
 use conformance::run::{self, Options};
@@ -62,16 +67,42 @@ fn ready(suite: &Suite) -> Result<Ready, String> {
         delivery: Delivery::Whole,
         patience: 1.0,
     };
-    setup::build(&options.manifest, &options.target_directory)
-        .and_then(|manifest| setup::probe(suite, manifest, &options))
-        .map_err(|error| error.to_string())
+    let manifest = built(&options)?;
+    setup::probe(suite, manifest, &options).map_err(|error| error.to_string())
+}
+
+/// Builds the node. Under nextest, which gives each trial a process of its own, only the first of a run does.
+fn built(options: &setup::Options) -> Result<Manifest, String> {
+    let build = || setup::build(&options.manifest, &options.target_directory).map_err(|error| error.to_string());
+    let Ok(run) = std::env::var("NEXTEST_RUN_ID") else { return build() };
+    let text = |error: std::io::Error| format!("remembering that the node has been built: {error}");
+    let manifest = Manifest::load(&options.manifest, &options.target_directory).map_err(|error| error.to_string())?;
+    let built = format!("{run} {}", manifest.path.display());
+    let folder = options.target_directory.join("tmp");
+    fs::create_dir_all(&folder).map_err(text)?;
+    let open = File::options().create(true).truncate(false).read(true).write(true).open(folder.join("snow-built"));
+    let mut file = open.map_err(text)?;
+    // Given up with the file, however this process ends.
+    file.lock().map_err(text)?;
+    let mut last = String::new();
+    file.read_to_string(&mut last).map_err(text)?;
+    if last != built {
+        build()?;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(built.as_bytes())).map_err(text)?;
+    }
+    Ok(manifest)
 }
 
 fn trial(node: &Result<Ready, String>, case: &Case) -> Result<(), Failed> {
     let node = node.as_ref().map_err(Failed::from)?;
     let options = Options { jobs: 1, repeat: 1, command: String::new(), filters: vec![case.id.clone()], left_out: 0 };
     let results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
-    results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts))
+    let judged = results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts));
+    if let Some(folder) = std::env::var_os("SNOW_RESULTS") {
+        merge::write_trial(Path::new(&folder), results)
+            .map_err(|error| format!("the results cannot be written to {}: {error}", folder.display()))?;
+    }
+    judged
 }
 
 /// A skipped case passes here, as libtest knows no skipping at run time; the line says so.
