@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
 use crate::delivery::Delivery;
-use crate::needs::MEASURING;
+use crate::needs::{LOOPBACK, MEASURING, SIGNALS};
 use crate::results::NodeFacts;
 use crate::runner::{CodecPool, Environment};
 use crate::suite::Suite;
@@ -109,7 +109,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
         capabilities: Vec::new(),
     };
     if manifest.mode == Mode::Control {
-        introduce(&run, &mut facts).map_err(failed)?;
+        introduce(&manifest.addresses.command(&run, 0), &mut facts).map_err(failed)?;
     } else {
         // Nobody can be asked, so the manifest is believed.
         facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
@@ -125,8 +125,15 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
         }
     }
     let mut capabilities = facts.capabilities.clone();
-    if measures() {
-        capabilities.push(MEASURING.to_owned());
+    let addresses = &manifest.addresses;
+    for (surrounding, is_there) in [
+        (MEASURING, addresses.has_processes() && measures()),
+        (SIGNALS, addresses.has_processes()),
+        (LOOPBACK, addresses.is_loopback()),
+    ] {
+        if is_there {
+            capabilities.push(surrounding.to_owned());
+        }
     }
     let environment = Environment {
         spec: suite.spec.clone(),

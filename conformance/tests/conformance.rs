@@ -1,7 +1,8 @@
 //! The suite as tests: one trial a case, so that `cargo test`, its filters, `--list`, `--test-threads` and nextest work as people expect.
 //!
 //! Slow cases are ignored tests: `--ignored`, `--include-ignored`. The node is the reference, or the one whose manifest `SNOW_NODE` names.
-//! Each trial writes what it found into the folder that `SNOW_RESULTS` names, for `cargo xtask results merge`.
+//! Each trial writes what it found into the folder that `SNOW_RESULTS` names, for `cargo xtask results merge`. Both paths are relative to the checkout:
+//! test runners start trials elsewhere.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
@@ -55,7 +56,8 @@ fn root() -> PathBuf {
 
 /// Builds and probes the node, once, when the first trial runs: listing needs none.
 fn ready(suite: &Suite) -> Result<Ready, String> {
-    let manifest = std::env::var_os("SNOW_NODE").map_or_else(|| suite.root.join("reference/node.yaml"), PathBuf::from);
+    let manifest = std::env::var_os("SNOW_NODE").unwrap_or_else(|| "reference/node.yaml".into());
+    let manifest = suite.root.join(manifest);
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     // This program stands in <target>/<profile>/deps.
     let target_directory = program.ancestors().nth(3).ok_or("this program stands in no target folder")?.to_owned();
@@ -99,7 +101,7 @@ fn trial(node: &Result<Ready, String>, case: &Case) -> Result<(), Failed> {
     let results = run::run(&node.environment, node.facts.clone(), std::slice::from_ref(case), &options, |_| true);
     let judged = results.cases.iter().try_for_each(|result| judged(&results, result, &node.facts));
     if let Some(folder) = std::env::var_os("SNOW_RESULTS") {
-        merge::write_trial(Path::new(&folder), results)
+        merge::write_trial(&root().join(&folder), results)
             .map_err(|error| format!("the results cannot be written to {}: {error}", folder.display()))?;
     }
     judged

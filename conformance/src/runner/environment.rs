@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::Case;
-use crate::cluster::{CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
+use crate::cluster::{Addresses, CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
 use crate::delivery::Delivery;
 use crate::requirement::Spec;
 use crate::scenario::{Scenario, Timers};
@@ -63,10 +63,16 @@ impl Environment {
         }
     }
 
-    /// Starts a process that is driven by control lines.
-    pub(super) fn launch(&self) -> StepResult<(NodeProcess, ControlClient)> {
-        let process =
-            NodeProcess::spawn(&self.run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
+    /// Where nodes and peers are.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.manifest.addresses
+    }
+
+    /// Starts a process that is driven by control lines, for the node of that number of a case.
+    pub(super) fn launch(&self, number: usize) -> StepResult<(NodeProcess, ControlClient)> {
+        let run = self.addresses().command(&self.run, number);
+        let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
         let client = ControlClient::attach(&process)
             .ok_or_else(|| Stop::Harness("no thread could be started to listen to a node".to_owned()))?;
         Ok((process, client))

@@ -28,7 +28,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Unresolved)
         Ok(vector) => vector,
         Err(wrong) => return problem(Blame::Harness, wrong.to_string(), Vec::new()),
     };
-    let process = match environment.codecs.take(|| environment.launch()) {
+    let process = match environment.codecs.take(|| environment.launch(0)) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
