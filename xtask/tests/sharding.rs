@@ -70,7 +70,7 @@ fn what_does_not_belong_together_is_refused_in_one_line() {
     shard(folder.path(), "1.json", &["handshake/right-cookie-is-answered-with-ack"]);
     let text = fs::read_to_string(folder.path().join("1.json")).unwrap();
     let mut other: Value = serde_json::from_str(&text).unwrap();
-    let mut refused = |change: fn(&mut Value), says: &str| {
+    let refused = |change: fn(&mut Value), says: &str| {
         let mut results = other.clone();
         change(&mut results);
         fs::write(folder.path().join("2.json"), results.to_string()).unwrap();
