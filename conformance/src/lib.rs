@@ -3,7 +3,7 @@
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
 //! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`]),
 //! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), inputs that nobody
-//! has written ([`fuzz`]), and what came of it ([`results`], [`report`]), with what is known of it ([`deviation`]).
+//! has written ([`fuzz`]), and what came of it ([`results`], [`merge`], [`report`]), with what is known of it ([`deviation`]).
 //!
 //! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -36,6 +36,7 @@ pub mod runner;
 pub mod setup;
 pub mod suite;
 
+pub mod merge;
 pub mod report;
 pub mod results;
 

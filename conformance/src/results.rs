@@ -394,3 +394,44 @@ impl Results {
         known.map(|case| case.id.as_str()).collect::<BTreeSet<_>>().len()
     }
 }
+
+/// Results for tests: whatever a test does not say is empty.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+
+    pub(crate) fn case(id: &str, outcome: Outcome) -> CaseResult {
+        CaseResult {
+            id: id.to_owned(),
+            title: String::new(),
+            family: "f".to_owned(),
+            level: Level::Must,
+            requirements: Vec::new(),
+            repetition: 1,
+            duration_ms: 0,
+            outcome,
+            deviation: None,
+            cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
+        }
+    }
+
+    pub(crate) fn results(cases: Vec<CaseResult>) -> Results {
+        Results {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            started_unix_ms: 0,
+            duration_ms: 0,
+            command: String::new(),
+            filters: Vec::new(),
+            left_out: 0,
+            delivery: Delivery::Whole,
+            node: NodeFacts::default(),
+            implementations: Vec::new(),
+            deviations: None,
+            requirements: Vec::new(),
+            cases,
+        }
+    }
+}

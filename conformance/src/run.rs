@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::case::Case;
 use crate::cluster;
+use crate::requirement::{Requirement, Spec};
 use crate::results::{CaseResult, FORMAT, NodeFacts, RequirementRow, Results, VERSION};
 use crate::runner::{Environment, play};
 
@@ -81,19 +82,20 @@ pub fn run(
         node: facts,
         implementations: Vec::new(),
         deviations: None,
-        requirements: environment
-            .spec
-            .requirements
-            .values()
-            .map(|requirement| RequirementRow {
-                id: requirement.id.clone(),
-                level: requirement.level,
-                text: requirement.text.clone(),
-                not_run: None,
-            })
-            .collect(),
+        requirements: requirements(&environment.spec),
         cases: results,
     }
+}
+
+/// The requirements as results keep them.
+pub(crate) fn requirements(spec: &Spec) -> Vec<RequirementRow> {
+    let row = |requirement: &Requirement| RequirementRow {
+        id: requirement.id.clone(),
+        level: requirement.level,
+        text: requirement.text.clone(),
+        not_run: None,
+    };
+    spec.requirements.values().map(row).collect()
 }
 
 /// Cases that wait for timers first, so that the others run while they wait.

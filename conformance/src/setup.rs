@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
 use crate::delivery::Delivery;
-use crate::needs::{CAPABILITIES, CONTROL, MEASURING};
+use crate::needs::{CAPABILITIES, CONTROL, LOOPBACK, MEASURING, SIGNALS};
 use crate::probe::{self, ProbeFinding};
 use crate::results::NodeFacts;
 use crate::runner::{Assignment, CodecPool, Environment, Implementation};
@@ -177,7 +177,7 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
         ..NodeFacts::default()
     };
     if manifest.mode == Mode::Control {
-        introduce(&run, &mut facts).map_err(failed)?;
+        introduce(&manifest.addresses.command(&run, 0), &mut facts).map_err(failed)?;
     } else {
         // Nobody can be asked, so the manifest is believed.
         facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
@@ -201,8 +201,15 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
     facts.undeclared =
         all.filter(|name| !facts.capabilities.iter().any(|own| own == *name)).map(|name| (*name).to_owned()).collect();
     let mut capabilities = facts.capabilities.clone();
-    if measures() {
-        capabilities.push(MEASURING.to_owned());
+    let addresses = &manifest.addresses;
+    for (surrounding, is_there) in [
+        (MEASURING, addresses.has_processes() && measures()),
+        (SIGNALS, addresses.has_processes()),
+        (LOOPBACK, addresses.is_loopback()),
+    ] {
+        if is_there {
+            capabilities.push(surrounding.to_owned());
+        }
     }
     Ok(Implementation { manifest, run, codecs: CodecPool::default(), capabilities, facts })
 }

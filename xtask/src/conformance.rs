@@ -124,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Found out now, not when the run is over.
-    let outputs = Outputs::open(arguments)?;
+    let outputs = Outputs::open(arguments.results.as_ref(), arguments.junit.as_ref())?;
     let manifest = match &arguments.node {
         Some(path) => path.clone(),
         None => workspace::default_manifest()?,
@@ -296,21 +296,23 @@ impl Known {
 }
 
 /// The files to write, opened before the run.
-struct Outputs {
+pub(crate) struct Outputs {
     results: Option<(PathBuf, File)>,
     junit: Option<(PathBuf, File)>,
 }
 
 impl Outputs {
-    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
-        let open = |path: &Option<PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
+    /// Creates the files that are asked for.
+    pub(crate) fn open(results: Option<&PathBuf>, junit: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let open = |path: Option<&PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
             let Some(path) = path else { return Ok(None) };
             Ok(Some((path.clone(), create(path)?)))
         };
-        Ok(Self { results: open(&arguments.results)?, junit: open(&arguments.junit)? })
+        Ok(Self { results: open(results)?, junit: open(junit)? })
     }
 
-    fn write(self, results: &Results) -> anyhow::Result<()> {
+    /// Writes them.
+    pub(crate) fn write(self, results: &Results) -> anyhow::Result<()> {
         if let Some((path, file)) = self.results {
             serde_json::to_writer_pretty(&file, results).with_context(|| format!("writing {}", path.display()))?;
         }

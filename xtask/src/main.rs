@@ -15,6 +15,7 @@ mod hazards;
 mod independence;
 mod matrix;
 mod promises;
+mod results;
 mod scenarios;
 mod simulate;
 mod spec;
@@ -44,6 +45,9 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
     Trivial(trivial::Arguments),
+    /// Put the results of shards together.
+    #[command(subcommand)]
+    Results(results::ResultsCommand),
     /// List requirement, cases and faults, or the promises that they keep; fail on a MUST without both.
     Coverage(coverage::Arguments),
     /// Golden vectors: generate, check, export, explain.
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),
+        Command::Results(command) => results::run(&command),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Vectors(command) => vectors::run(command),
         Command::Spec(command) => spec::run(&command),

@@ -95,12 +95,9 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::delivery::Delivery;
-    use crate::requirement::Level;
-    use crate::results::{FORMAT, Failure, NodeFacts, Problem, VERSION};
+    use crate::results::sample::{case, results};
+    use crate::results::{Failure, Problem};
 
     fn failed(id: &str, requirement: &str, cause: Cause) -> CaseResult {
         let failure = Failure {
@@ -117,41 +114,6 @@ mod tests {
             repeat: String::new(),
         };
         case(id, Outcome::Fail { failure: Box::new(failure) })
-    }
-
-    fn case(id: &str, outcome: Outcome) -> CaseResult {
-        CaseResult {
-            id: id.to_owned(),
-            title: String::new(),
-            family: "f".to_owned(),
-            level: Level::Must,
-            requirements: Vec::new(),
-            repetition: 1,
-            duration_ms: 0,
-            outcome,
-            deviation: None,
-            cells: Vec::new(),
-            nodes: BTreeMap::new(),
-            blame: None,
-        }
-    }
-
-    fn results(cases: Vec<CaseResult>) -> Results {
-        Results {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            started_unix_ms: 0,
-            duration_ms: 0,
-            command: String::new(),
-            filters: Vec::new(),
-            left_out: 0,
-            delivery: Delivery::Whole,
-            node: NodeFacts::default(),
-            implementations: Vec::new(),
-            deviations: None,
-            requirements: Vec::new(),
-            cases,
-        }
     }
 
     #[test]
