@@ -1,13 +1,16 @@
-//! Reports: results, rendered. In reading order: one failure for a person, all of them, the summary of a run, JUnit for CI, the matrix.
+//! Reports: results, rendered. In reading order: one failure for a person, all of them, the summary of a run, JUnit for CI, the matrix,
+//! and the table of mixed clusters.
 
 mod failure;
 mod failures;
+mod interop;
 mod junit;
 mod matrix;
 mod summary;
 
 pub use failure::{failure, problem};
 pub use failures::{Detail, failures};
+pub use interop::{interop, with_cast};
 pub use junit::junit;
 pub use matrix::{matrix, matrix_of};
 pub use summary::summary;

@@ -89,7 +89,7 @@ fn requirements(results: &Results) -> String {
         let _ = write!(text, "\nbroken: {}", broken.join(" "));
     }
     // A run of a few selected cases leaves most of them open.
-    if !open.is_empty() && results.filters.is_empty() {
+    if !open.is_empty() && results.filters.is_empty() && results.implementations.is_empty() {
         let _ = write!(text, "\nnot judged: {}", open.join(" "));
     }
     text
@@ -107,6 +107,7 @@ fn quote(results: &Results) -> String {
     }
     let judged = musts.pass + musts.fail;
     let verb = match results.conclusion() {
+        Conclusion::Conforms if !results.implementations.is_empty() => "keeps in mixed clusters what was selected of",
         Conclusion::Conforms if !results.filters.is_empty() => "passes what was selected of",
         Conclusion::Conforms if results.left_out > 0 => "conforms, as far as the cases that were run tell, to",
         Conclusion::Conforms if musts.skipped > 0 => "conforms, as far as it could be judged, to",
