@@ -256,5 +256,6 @@ fn command(arguments: &Arguments) -> String {
 
 fn announce(field: &Field, cases: usize, total: u64) {
     let names: Vec<&str> = field.playing.iter().map(|player| field.players[*player].called.as_str()).collect();
-    println!("{total} clusters of {} in {cases} cases", names.join(", "));
+    let plural = |count| if count == 1 { "" } else { "s" };
+    println!("{total} cluster{} of {} in {cases} case{}", plural(total), names.join(", "), plural(cases as u64));
 }

@@ -138,3 +138,65 @@ pub(super) fn blamed(blamed: &Blamed) -> String {
         Blamed::Unsteady => "nobody yet: the same nodes passed when they played it again".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn case(nodes: &Value, verdict: &Value) -> Value {
+        let mut case = json!({
+            "id": "f/a", "title": "t", "family": "f", "level": "MUST", "requirements": ["X-1"], "repetition": 1, "duration_ms": 1,
+            "nodes": nodes,
+        });
+        case.as_object_mut().unwrap().extend(verdict.as_object().unwrap().clone());
+        case
+    }
+
+    fn results(cases: &[Value]) -> Results {
+        let facts = |name: &str, capabilities: &[&str]| json!({"name": name, "language": "", "version": null, "manifest": "", "capabilities": capabilities});
+        serde_json::from_value(json!({
+            "format": "snowproof-results", "version": 1, "started_unix_ms": 0, "duration_ms": 0, "command": "", "filters": [],
+            "node": facts("x × y", &[]), "implementations": [facts("x", &["control", "rooms"]), facts("y", &["control"])],
+            "requirements": [], "cases": cases,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_cell_counts_clusters_by_who_plays_before_whom() {
+        let pass = json!({"verdict": "pass"});
+        let skipped = json!({"verdict": "skipped", "missing": "rooms"});
+        let text = interop(&results(&[
+            case(&json!({"a": "x", "b": "y"}), &pass),
+            case(&json!({"a": "y", "b": "x"}), &skipped),
+            case(&json!({"a": "x", "b": "y", "c": "x"}), &pass),
+        ]));
+        let row = |name: &str| {
+            text.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().collect::<Vec<_>>()
+        };
+        assert_eq!(row("x "), ["x", "–", "2", "ok"]);
+        assert_eq!(row("y "), ["y", "1", "ok,", "1", "skipped", "–"]);
+        assert!(text.contains("skipped for want of rooms, which y lacks: 1 clusters"), "{text}");
+    }
+
+    #[test]
+    fn the_blamed_are_named_with_the_nodes_that_they_play() {
+        let nodes = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(node, name)| ((*node).to_owned(), (*name).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        let one = Blamed::Nodes { nodes: nodes(&[("b", "y")]) };
+        assert_eq!(blamed(&one), "y as node b (passes when the reference plays b)");
+        let both = Blamed::Combination { nodes: nodes(&[("a", "x"), ("b", "y")]) };
+        assert_eq!(blamed(&both), "the combination: x as node a, y as node b (each passes with the reference)");
+    }
+
+    #[test]
+    fn cases_of_one_implementation_say_nothing_of_nodes() {
+        let alone = results(&[case(&json!({}), &json!({"verdict": "pass"}))]);
+        assert_eq!(with_cast(&alone.cases[0]), "f/a");
+        let written = serde_json::to_value(&alone.cases[0]).unwrap();
+        assert_eq!((written.get("nodes"), written.get("blame")), (None, None));
+    }
+}
