@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
 //! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`]),
-//! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), inputs that nobody
+//! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), clusters of
+//! several implementations ([`interop`]), inputs that nobody
 //! has written ([`fuzz`]), and what came of it ([`results`], [`merge`], [`report`]), with what is known of it ([`deviation`]).
 //!
 //! Nothing here shares code with any node, and nothing here knows a protocol that is not in `spec/`.
@@ -30,6 +31,7 @@ pub mod websocket;
 
 pub mod deviation;
 pub mod fuzz;
+pub mod interop;
 pub mod probe;
 pub mod run;
 pub mod runner;

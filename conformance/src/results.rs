@@ -146,7 +146,7 @@ pub enum Blamed {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,
     },
-    /// These together, by the node that each plays: it passes with the reference in the place of any of them.
+    /// These together, by the node that each plays: none breaks it where the reference plays the others.
     Combination {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,

@@ -1,11 +1,10 @@
 //! `cargo xtask conformance`: judge one node.
 
-use std::fs::{self, File};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -13,13 +12,13 @@ use conformance::account::account;
 use conformance::case::{Case, CaseSet};
 use conformance::delivery::Delivery;
 use conformance::deviation::{self, Deviations};
-use conformance::report::{self, Detail};
-use conformance::results::{Outcome, Results};
+use conformance::results::Results;
 use conformance::run::{self, Options};
 use conformance::setup;
 use conformance::suite::{Selection, Suite};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::outputs::OutputArguments;
+use crate::progress::Progress;
 use crate::workspace;
 
 /// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
@@ -39,24 +38,14 @@ pub(crate) struct Arguments {
     /// How many cases are run at once [default: four a core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Write the results as JSON (conformance/results.md describes them).
-    #[arg(long, value_name = "FILE.json")]
-    results: Option<PathBuf>,
-    /// Write a JUnit report.
-    #[arg(long, value_name = "FILE.xml")]
-    junit: Option<PathBuf>,
     /// Run every case so many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
     /// Write the failures of this run as known deviations, to the manifest's file or this one, and excuse none (conformance/results.md describes it).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     write_deviations: Option<Option<PathBuf>>,
-    /// Show each failure in full, and not one of each kind.
-    #[arg(long)]
-    each_failure: bool,
-    /// Name the slowest cases at the end.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
-    slowest: Option<usize>,
+    #[command(flatten)]
+    outputs: OutputArguments,
     /// How what scripted peers send arrives: as it is sent, byte by byte, in segments with pauses, or together with what follows.
     #[arg(long, value_name = "SCHEDULE", value_enum, default_value_t = Schedule::Whole)]
     delivery: Schedule,
@@ -124,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Found out now, not when the run is over.
-    let outputs = Outputs::open(arguments.results.as_ref(), arguments.junit.as_ref())?;
+    let outputs = arguments.outputs.open()?;
     let manifest = match &arguments.node {
         Some(path) => path.clone(),
         None => workspace::default_manifest()?,
@@ -162,18 +151,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(deviations) = excused {
         deviation::judge(deviations, &mut results);
     }
-    let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
-    print!("{}", report::failures(&results, detail));
-    println!("{}", report::summary(&results).trim_end());
-    if let Some(count) = arguments.slowest {
-        slowest(&results, count);
-    }
+    arguments.outputs.print(&results);
     outputs.write(&results)?;
     known.write(&suite, &results)?;
     Ok(ExitCode::from(results.conclusion().exit_code()))
 }
 
-fn list(cases: &[Case]) {
+/// One line a case: its level, its id, what it judges.
+pub(crate) fn list(cases: &[Case]) {
     // A reader such as `head` may close the pipe.
     let mut out = std::io::stdout().lock();
     for case in cases {
@@ -183,9 +168,6 @@ fn list(cases: &[Case]) {
     }
 }
 
-/// After how many cases a line is printed where there is no terminal.
-const REPORTED: u64 = 250;
-
 fn play(
     arguments: &Arguments,
     ready: &setup::Ready,
@@ -194,15 +176,6 @@ fn play(
     repeat: String,
     known: Option<&Deviations>,
 ) -> Results {
-    let total = cases.len() as u64 * u64::from(arguments.repeat);
-    let bar = ProgressBar::with_draw_target(
-        Some(total),
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {pos}/{len} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
     let options = Options {
         jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
         repeat: arguments.repeat,
@@ -210,32 +183,13 @@ fn play(
         filters: arguments.filter.clone(),
         left_out,
     };
-    let mut failed = 0;
+    let mut progress = Progress::of(cases.len() as u64 * u64::from(arguments.repeat));
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
-        let is_known = known.is_some_and(|known| known.knows(result));
-        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) && !is_known {
-            failed += 1;
-            bar.suspend(|| eprintln!("not passed: {}", result.id));
-        }
-        bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
-        bar.inc(1);
-        // Where nobody draws a bar, a line now and then says that it goes on.
-        if bar.is_hidden() && bar.position().is_multiple_of(REPORTED) {
-            eprintln!("{} of {total} cases, {failed} not passed", bar.position());
-        }
+        progress.hears_of(result, known.is_some_and(|known| known.knows(result)));
         true
     });
-    bar.finish_and_clear();
+    progress.end();
     results
-}
-
-fn slowest(results: &Results, count: usize) {
-    let mut cases: Vec<_> = results.cases.iter().collect();
-    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
-    println!("\nslowest cases");
-    for case in cases.into_iter().take(count) {
-        println!("{:>6} ms  {}", case.duration_ms, case.id);
-    }
 }
 
 /// What is known of failures: deviations that excuse them, or a file that they are to be written to.
@@ -293,37 +247,4 @@ impl Known {
         }
         Ok(())
     }
-}
-
-/// The files to write, opened before the run.
-pub(crate) struct Outputs {
-    results: Option<(PathBuf, File)>,
-    junit: Option<(PathBuf, File)>,
-}
-
-impl Outputs {
-    /// Creates the files that are asked for.
-    pub(crate) fn open(results: Option<&PathBuf>, junit: Option<&PathBuf>) -> anyhow::Result<Self> {
-        let open = |path: Option<&PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some((path.clone(), create(path)?)))
-        };
-        Ok(Self { results: open(results)?, junit: open(junit)? })
-    }
-
-    /// Writes them.
-    pub(crate) fn write(self, results: &Results) -> anyhow::Result<()> {
-        if let Some((path, file)) = self.results {
-            serde_json::to_writer_pretty(&file, results).with_context(|| format!("writing {}", path.display()))?;
-        }
-        if let Some((path, mut file)) = self.junit {
-            let text = report::junit(results).context("making the JUnit report")?;
-            file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
-        }
-        Ok(())
-    }
-}
-
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -13,7 +13,10 @@ mod faults;
 mod fuzz;
 mod hazards;
 mod independence;
+mod interop;
 mod matrix;
+mod outputs;
+mod progress;
 mod promises;
 mod results;
 mod scenarios;
@@ -35,6 +38,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Run clusters of several implementations at once, and say at whose door it lies where they do not fit together.
+    Interop(interop::Arguments),
     /// Show state by state and input by input what a node makes of what it is sent.
     Matrix(matrix::Arguments),
     /// Play scenarios that draw what they do from a seed, with fresh seeds, until one fails.
@@ -74,6 +79,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Interop(arguments) => interop::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),

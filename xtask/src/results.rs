@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use conformance::account::account;
 use conformance::merge::{self, Whole};
-use conformance::report::{self, Detail};
 
-use crate::conformance::{Outputs, Set};
+use crate::conformance::Set;
+use crate::outputs::OutputArguments;
 use crate::workspace;
 
 /// What can be done with results.
@@ -30,15 +31,8 @@ pub(crate) struct Merge {
     /// Fail when there are cases that no shard ran.
     #[arg(long)]
     whole: bool,
-    /// Write the merged results as JSON (conformance/results.md describes them).
-    #[arg(long, value_name = "FILE.json")]
-    results: Option<PathBuf>,
-    /// Write a JUnit report.
-    #[arg(long, value_name = "FILE.xml")]
-    junit: Option<PathBuf>,
-    /// Show each failure in full, and not one of each kind.
-    #[arg(long)]
-    each_failure: bool,
+    #[command(flatten)]
+    outputs: OutputArguments,
 }
 
 /// How many cases are named that nobody ran.
@@ -53,11 +47,10 @@ pub(crate) fn run(command: &ResultsCommand) -> anyhow::Result<ExitCode> {
     };
     // Read before anything is written: an output may stand among the inputs.
     let parts = merge::read(&arguments.places)?;
-    let merged = Whole::of(&suite, arguments.set.into()).merge(parts)?;
-    let outputs = Outputs::open(arguments.results.as_ref(), arguments.junit.as_ref())?;
-    let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
-    print!("{}", report::failures(&merged.results, detail));
-    println!("{}", report::summary(&merged.results).trim_end());
+    let mut merged = Whole::of(&suite, arguments.set.into()).merge(parts)?;
+    let outputs = arguments.outputs.open()?;
+    account(&suite.cases, arguments.set.into(), &mut merged.results);
+    arguments.outputs.print(&merged.results);
     outputs.write(&merged.results)?;
     let missing = merged.missing.len();
     if missing > 0 {

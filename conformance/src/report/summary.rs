@@ -118,6 +118,9 @@ fn quote(results: &Results) -> String {
         _ => "",
     };
     let verb = match conclusion {
+        Conclusion::Conforms if !results.implementations.is_empty() => {
+            "keeps in mixed clusters what was selected of".to_owned()
+        }
         Conclusion::Conforms | Conclusion::ConformsWithDeviations => {
             if !results.filters.is_empty() {
                 format!("passes{known}{} what was selected of", if known.is_empty() { "" } else { "," })
