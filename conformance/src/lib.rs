@@ -1,7 +1,7 @@
 //! The judge of Snow nodes.
 //!
 //! Data flows one way: spec prose and schema, vectors and scenarios, runner, results, reports. In reading order:
-//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`]),
+//! the spec as data ([`requirement`], [`promise`], [`schema`]), bytes ([`codec`], [`vectors`]), what is to be played ([`scenario`], [`matrix`], [`delivery`], [`case`], [`rung`]),
 //! what it is played with ([`peer`], [`cluster`], `relay`, [`websocket`]), the playing ([`runner`], [`suite`], [`run`]), inputs that nobody
 //! has written ([`fuzz`]), and what came of it ([`results`], [`report`]).
 //!
@@ -20,6 +20,7 @@ pub mod case;
 pub mod delivery;
 pub mod matrix;
 mod needs;
+pub mod rung;
 pub mod scenario;
 
 pub mod cluster;

@@ -49,6 +49,9 @@ pub fn summary(results: &Results) -> String {
     if results.left_out > 0 {
         let _ = writeln!(text, "{} cases of the other set were not run (`--set all` runs them, too)", results.left_out);
     }
+    if let Some(line) = super::rung(results) {
+        let _ = writeln!(text, "{line}");
+    }
     let _ = writeln!(text, "{}", quote(results));
     text
 }
@@ -89,7 +92,7 @@ fn requirements(results: &Results) -> String {
         let _ = write!(text, "\nbroken: {}", broken.join(" "));
     }
     // A run of a few selected cases leaves most of them open.
-    if !open.is_empty() && results.filters.is_empty() {
+    if !open.is_empty() && results.is_of_all_rungs() && results.filters.is_empty() {
         let _ = write!(text, "\nnot judged: {}", open.join(" "));
     }
     text
@@ -107,7 +110,9 @@ fn quote(results: &Results) -> String {
     }
     let judged = musts.pass + musts.fail;
     let verb = match results.conclusion() {
-        Conclusion::Conforms if !results.filters.is_empty() => "passes what was selected of",
+        Conclusion::Conforms if !results.filters.is_empty() || !results.is_of_all_rungs() => {
+            "passes what was selected of"
+        }
         Conclusion::Conforms if results.left_out > 0 => "conforms, as far as the cases that were run tell, to",
         Conclusion::Conforms if musts.skipped > 0 => "conforms, as far as it could be judged, to",
         Conclusion::Conforms => "conforms to",
