@@ -28,6 +28,7 @@ pub mod peer;
 mod relay;
 pub mod websocket;
 
+pub mod doctor;
 pub mod fuzz;
 pub mod run;
 pub mod runner;

@@ -9,6 +9,7 @@ mod chaos;
 mod ci;
 mod conformance;
 mod coverage;
+mod doctor;
 mod faults;
 mod fuzz;
 mod hazards;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Examine an adapter alone: does it start, answer, overlap and end as spec/control.md has it?
+    Doctor(doctor::Arguments),
     /// Show state by state and input by input what a node makes of what it is sent.
     Matrix(matrix::Arguments),
     /// Play scenarios that draw what they do from a seed, with fresh seeds, until one fails.
@@ -70,6 +73,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
