@@ -15,6 +15,7 @@ mod fuzz;
 mod hazards;
 mod independence;
 mod matrix;
+mod new_node;
 mod promises;
 mod scenarios;
 mod simulate;
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Begin a node: write a skeleton in your language, or what is needed in any other.
+    NewNode(new_node::Arguments),
     /// Examine an adapter alone: does it start, answer, overlap and end as spec/control.md has it?
     Doctor(doctor::Arguments),
     /// Show state by state and input by input what a node makes of what it is sent.
@@ -73,6 +76,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::NewNode(arguments) => new_node::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
