@@ -11,6 +11,7 @@ use crate::delivery::Delivery;
 pub use crate::deviation::{Deviation, DeviationProblem, DeviationReport, ProblemKind};
 use crate::matrix::{Class, State};
 use crate::requirement::Level;
+use crate::rung::Rung;
 
 /// Name of the format, in the file's `format`.
 pub const FORMAT: &str = "snowproof-results";
@@ -32,6 +33,9 @@ pub struct Results {
     pub command: String,
     /// Filters that selected the cases; none means all of them, and only then is anything said about conformance as a whole.
     pub filters: Vec<String>,
+    /// The highest rung whose cases were run, where that is not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<Rung>,
     /// How many cases the filters select besides and the run left out: those of the slow set, or all others.
     #[serde(default)]
     pub left_out: usize,
@@ -113,6 +117,9 @@ pub struct CaseResult {
     pub family: String,
     /// MUST if any of its requirements is one.
     pub level: Level,
+    /// The rung that it belongs to; none in files of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Rung>,
     /// The requirements that it judges.
     pub requirements: Vec<String>,
     /// Which repetition this is, from 1.
@@ -364,6 +371,12 @@ impl Conclusion {
 }
 
 impl Results {
+    /// Whether cases of every rung were asked for.
+    #[must_use]
+    pub fn is_of_all_rungs(&self) -> bool {
+        self.up_to.is_none_or(|rung| rung == Rung::TOP)
+    }
+
     /// What the run comes to. A run without a verdict in some case cannot conform; one where only SHOULD cases failed does.
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
@@ -406,6 +419,7 @@ pub(crate) mod sample {
             title: String::new(),
             family: "f".to_owned(),
             level: Level::Must,
+            rung: None,
             requirements: Vec::new(),
             repetition: 1,
             duration_ms: 0,
@@ -425,6 +439,7 @@ pub(crate) mod sample {
             duration_ms: 0,
             command: String::new(),
             filters: Vec::new(),
+            up_to: None,
             left_out: 0,
             delivery: Delivery::Whole,
             node: NodeFacts::default(),

@@ -98,6 +98,7 @@ pub fn run_plays(
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         command: options.command.clone(),
         filters: options.filters.clone(),
+        up_to: None,
         left_out: options.left_out,
         delivery: common.delivery,
         node: facts,

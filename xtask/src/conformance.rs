@@ -14,6 +14,7 @@ use conformance::delivery::Delivery;
 use conformance::deviation::{self, Deviations};
 use conformance::results::Results;
 use conformance::run::{self, Options};
+use conformance::rung::Rung;
 use conformance::setup;
 use conformance::suite::{Selection, Suite};
 
@@ -32,6 +33,9 @@ pub(crate) struct Arguments {
     /// Which cases: those that are quick (two minutes), those that are slow by their nature (ten), or all. A case that is named in full is run anyway.
     #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
     set: Set,
+    /// Only cases up to this rung: 0 bytes, 1 wire, 2 membership, 3 registry, 4 room, 5 process, 6 supervisor (number or name).
+    #[arg(long, value_name = "N")]
+    rung: Option<Rung>,
     /// List the selected cases and run none.
     #[arg(long)]
     list: bool,
@@ -108,6 +112,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(selection) => selection,
         Err(message) => bail!(message),
     };
+    let (cases, left_out) = match arguments.rung {
+        None => (cases, left_out),
+        Some(rung) => {
+            let cases = up_to(rung, cases)?;
+            // What the other set has above the rung is not left out by the choice of the set.
+            let all = suite.select(&arguments.filter, CaseSet::All).map_err(anyhow::Error::msg)?.cases;
+            let left_out = all.iter().filter(|case| case.rung() <= rung).count() - cases.len();
+            (cases, left_out)
+        }
+    };
     if arguments.list {
         list(&cases);
         return Ok(ExitCode::SUCCESS);
@@ -141,12 +155,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(ready) => ready,
         Err(code) => return Ok(code),
     };
+    if let Some(rung) = arguments.rung {
+        repeat.push_str(&format!(" --rung {}", rung.number()));
+    }
     let known = match Known::of(arguments, &ready, &suite)? {
         Ok(known) => known,
         Err(code) => return Ok(code),
     };
     let excused = known.excused();
     let mut results = play(arguments, &ready, &cases, left_out, repeat, excused);
+    results.up_to = arguments.rung;
     account(&suite.cases, arguments.set.into(), &mut results);
     if let Some(deviations) = excused {
         deviation::judge(deviations, &mut results);
@@ -157,12 +175,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(results.conclusion().exit_code()))
 }
 
+/// The cases up to a rung.
+fn up_to(rung: Rung, cases: Vec<Case>) -> anyhow::Result<Vec<Case>> {
+    let kept: Vec<Case> = cases.into_iter().filter(|case| case.rung() <= rung).collect();
+    if kept.is_empty() {
+        bail!("all selected cases are above {rung}: leave `--rung` out");
+    }
+    Ok(kept)
+}
+
 /// One line a case: its level, its id, what it judges.
 pub(crate) fn list(cases: &[Case]) {
     // A reader such as `head` may close the pipe.
     let mut out = std::io::stdout().lock();
     for case in cases {
-        if writeln!(out, "{:<7} {}  [{}]", case.level, case.id, case.requirements.join(" ")).is_err() {
+        if writeln!(out, "{:<7} {}  {}  [{}]", case.level, case.rung().number(), case.id, case.requirements.join(" "))
+            .is_err()
+        {
             return;
         }
     }

@@ -9,12 +9,14 @@ mod chaos;
 mod ci;
 mod conformance;
 mod coverage;
+mod doctor;
 mod faults;
 mod fuzz;
 mod hazards;
 mod independence;
 mod interop;
 mod matrix;
+mod new_node;
 mod outputs;
 mod progress;
 mod promises;
@@ -40,6 +42,10 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Run clusters of several implementations at once, and say at whose door it lies where they do not fit together.
     Interop(interop::Arguments),
+    /// Begin a node: write a skeleton in your language, or what is needed in any other.
+    NewNode(new_node::Arguments),
+    /// Examine an adapter alone: does it start, answer, overlap and end as spec/control.md has it?
+    Doctor(doctor::Arguments),
     /// Show state by state and input by input what a node makes of what it is sent.
     Matrix(matrix::Arguments),
     /// Play scenarios that draw what they do from a seed, with fresh seeds, until one fails.
@@ -80,6 +86,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
+        Command::NewNode(arguments) => new_node::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Faults(arguments) => faults::run(&arguments),
