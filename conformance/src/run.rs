@@ -80,6 +80,7 @@ pub fn run(
         delivery: environment.delivery,
         node: facts,
         deviations: None,
+        implementations: Vec::new(),
         requirements: environment
             .spec
             .requirements

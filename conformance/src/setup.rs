@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,7 +12,7 @@ use crate::delivery::Delivery;
 use crate::needs::{CAPABILITIES, CONTROL, MEASURING};
 use crate::probe::{self, ProbeFinding};
 use crate::results::NodeFacts;
-use crate::runner::{CodecPool, Environment};
+use crate::runner::{Assignment, CodecPool, Environment, Implementation};
 use crate::suite::Suite;
 
 /// How long a node may take to introduce itself.
@@ -114,8 +115,7 @@ enum Claims {
 /// # Errors
 /// Returns what it did instead.
 pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
-    let claims = if options.fault.is_some() { Claims::Believed } else { Claims::Shown };
-    examine(suite, manifest, options, claims)
+    examine(suite, manifest, options, claims_of(options))
 }
 
 /// Probes a built node as [`probe`] does, and believes what it claims. For nodes that lie on purpose, to prove that no case is passed by a lie.
@@ -126,7 +126,41 @@ pub fn believe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<R
     examine(suite, manifest, options, Claims::Believed)
 }
 
+/// Probes a built node as [`probe`] does, for clusters of several implementations.
+///
+/// # Errors
+/// Returns what it did instead.
+pub fn implementation(manifest: Manifest, options: &Options) -> Result<Implementation, SetupError> {
+    introduced(manifest, options, claims_of(options))
+}
+
+/// What cases need that are played by these nodes.
+#[must_use]
+pub fn environment(suite: &Suite, nodes: Assignment, options: &Options) -> Environment {
+    Environment {
+        spec: suite.spec.clone(),
+        schema: suite.schema.clone(),
+        nodes,
+        root: suite.root.clone(),
+        repeat: options.repeat.clone(),
+        delivery: options.delivery,
+        patience: options.patience,
+    }
+}
+
+fn claims_of(options: &Options) -> Claims {
+    if options.fault.is_some() { Claims::Believed } else { Claims::Shown }
+}
+
 fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims) -> Result<Ready, SetupError> {
+    let implementation = introduced(manifest, options, claims)?;
+    let facts = implementation.facts.clone();
+    let deviations = implementation.manifest.deviations.clone();
+    let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
+    Ok(Ready { environment, facts, deviations })
+}
+
+fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<Implementation, SetupError> {
     raise_open_files();
     let name = manifest.name.clone();
     let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
@@ -170,20 +204,7 @@ fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims)
     if measures() {
         capabilities.push(MEASURING.to_owned());
     }
-    let deviations = manifest.deviations.clone();
-    let environment = Environment {
-        spec: suite.spec.clone(),
-        schema: suite.schema.clone(),
-        manifest,
-        run,
-        codecs: CodecPool::default(),
-        capabilities,
-        root: suite.root.clone(),
-        repeat: options.repeat.clone(),
-        delivery: options.delivery,
-        patience: options.patience,
-    };
-    Ok(Ready { environment, facts, deviations })
+    Ok(Implementation { manifest, run, codecs: CodecPool::default(), capabilities, facts })
 }
 
 /// Whether the system tells of processes what cases may measure.

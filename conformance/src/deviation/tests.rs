@@ -1,5 +1,7 @@
 //! Each kind of rot, in files and against results.
 
+use std::collections::BTreeMap;
+
 use super::file::Deviations;
 use super::{judge, write};
 use crate::delivery::Delivery;
@@ -92,6 +94,8 @@ fn results(cases: Vec<(&str, Outcome)>) -> Results {
         outcome,
         deviation: None,
         cells: Vec::new(),
+        nodes: BTreeMap::new(),
+        blame: None,
     };
     Results {
         format: FORMAT.to_owned(),
@@ -103,6 +107,7 @@ fn results(cases: Vec<(&str, Outcome)>) -> Results {
         left_out: 0,
         delivery: Delivery::Whole,
         node: NodeFacts::default(),
+        implementations: Vec::new(),
         deviations: None,
         requirements: Vec::new(),
         cases: cases.into_iter().map(case).collect(),

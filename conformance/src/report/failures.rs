@@ -95,6 +95,8 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::delivery::Delivery;
     use crate::requirement::Level;
@@ -129,6 +131,8 @@ mod tests {
             outcome,
             deviation: None,
             cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
         }
     }
 
@@ -144,6 +148,7 @@ mod tests {
             delivery: Delivery::Whole,
             node: NodeFacts::default(),
             deviations: None,
+            implementations: Vec::new(),
             requirements: Vec::new(),
             cases,
         }
