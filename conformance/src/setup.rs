@@ -176,6 +176,7 @@ fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims)
     let deviations = manifest.deviations.clone();
     let implementation = introduced(manifest, options, claims)?;
     let facts = implementation.facts.clone();
+    let deviations = implementation.manifest.deviations.clone();
     let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
     Ok(Ready { environment, facts, deviations })
 }

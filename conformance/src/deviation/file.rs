@@ -129,12 +129,9 @@ impl Deviations {
 
     /// What is wrong with the entries, whatever a node does: one line each, with its place. `ids` are all cases of the suite.
     pub(super) fn wrong(&self, ids: &[&str], spec: &Spec) -> Vec<String> {
-        let mut wrong = Vec::new();
+        let mut wrong: Vec<String> = self.without_reason().into_iter().collect();
         for (index, entry) in self.entries.iter().enumerate() {
             let mut say = |message: String| wrong.push(format!("{}: {message}", self.place(entry)));
-            if entry.reason.is_empty() || entry.reason.eq_ignore_ascii_case(TODO) {
-                say(format!("`{}` has no reason; write why the node does this, or have it not do it", entry.case));
-            }
             if !spec.requirements.contains_key(&entry.requirement) {
                 say(format!(
                     "`{}` is no requirement of the spec; copy it from the report of the failure",
@@ -183,6 +180,19 @@ impl Deviations {
     /// `file:line` of an entry.
     pub(super) fn place(&self, entry: &Entry) -> String {
         format!("{}:{}", self.file, entry.line)
+    }
+
+    /// Entries that nobody has given a reason, on one line: a file that was written by a command has many.
+    fn without_reason(&self) -> Option<String> {
+        let wanting = |entry: &&Entry| entry.reason.is_empty() || entry.reason.eq_ignore_ascii_case(TODO);
+        let mut entries = self.entries.iter().filter(wanting);
+        let first = entries.next()?;
+        let more = match entries.count() {
+            0 => String::new(),
+            more => format!(", and {more} more have none"),
+        };
+        let what = "write why the node does this, or have it not do it";
+        Some(format!("{}: `{}` has no reason{more}; {what}", self.place(first), first.case))
     }
 
     /// The entry for a case.

@@ -8,27 +8,35 @@ use crate::results::{CaseResult, Deviation, Outcome, Results};
 
 /// How many characters of a reason are shown: the file has the rest.
 const SHOWN: usize = 120;
+/// How many cases are named of one failure and one reason.
+const NAMED: usize = 4;
 
-/// The known deviations, one entry a line, and the problems of their file; empty where there is neither.
+/// The known deviations, those of one failure and one reason together, and the problems of their file; empty where there is neither.
 pub(super) fn deviations(results: &Results) -> String {
     let mut text = String::new();
-    let mut entries: IndexMap<&str, (&Deviation, Vec<&CaseResult>)> = IndexMap::new();
+    let mut kinds: IndexMap<(String, &str, &Option<String>), Vec<(&CaseResult, &Deviation)>> = IndexMap::new();
     for case in &results.cases {
-        if let Some(deviation) = &case.deviation {
-            entries.entry(&deviation.place).or_insert((deviation, Vec::new())).1.push(case);
+        if let (Some(deviation), Outcome::Fail { failure }) = (&case.deviation, &case.outcome) {
+            let fingerprint = format!("{}, {}", failure.requirement, failure.cause);
+            let known = kinds.entry((fingerprint, &deviation.reason, &deviation.link)).or_default();
+            if known.last().is_none_or(|(other, _)| other.id != case.id) {
+                known.push((case, deviation));
+            }
         }
     }
     // Writing to a String cannot fail.
-    if !entries.is_empty() {
+    if !kinds.is_empty() {
         let _ = writeln!(text, "known deviations");
     }
-    for (place, (deviation, cases)) in &entries {
-        let mut ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
-        ids.dedup();
-        let several = if ids.len() > 1 { format!(" ({} cases)", ids.len()) } else { String::new() };
-        let _ = writeln!(text, "  {}{several}: {}", deviation.case, fingerprint(cases));
-        let link = deviation.link.as_ref().map_or_else(String::new, |link| format!("; {link}"));
-        let _ = writeln!(text, "    {} ({place}{link}; review {})", short(&deviation.reason), deviation.review);
+    for ((fingerprint, reason, link), known) in &kinds {
+        let link = link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
+        let _ = writeln!(text, "  {fingerprint}: {}{link}", short(reason));
+        for (case, deviation) in known.iter().take(NAMED) {
+            let _ = writeln!(text, "    {} ({}, review {})", case.id, deviation.place, deviation.review);
+        }
+        if known.len() > NAMED {
+            let _ = writeln!(text, "    … and {} others", known.len() - NAMED);
+        }
     }
     let Some(report) = &results.deviations else { return text };
     if report.not_run > 0 {
@@ -39,14 +47,6 @@ pub(super) fn deviations(results: &Results) -> String {
         let _ = writeln!(text, "error: {}: {}", problem.place, problem.message);
     }
     text
-}
-
-fn fingerprint(cases: &[&CaseResult]) -> String {
-    let failure = cases.iter().find_map(|case| match &case.outcome {
-        Outcome::Fail { failure } => Some(failure),
-        _ => None,
-    });
-    failure.map_or_else(String::new, |failure| format!("{}, {}", failure.requirement, failure.cause))
 }
 
 /// One line of a text that may have many.

@@ -126,7 +126,7 @@ fn quote(results: &Results) -> String {
         }
         Conclusion::Conforms | Conclusion::ConformsWithDeviations => {
             if !results.filters.is_empty() || !results.is_of_all_rungs() {
-                format!("passes{known}{} what was selected of", if known.is_empty() { "" } else { "," })
+                format!("passes{known} what was selected of")
             } else if results.left_out > 0 {
                 format!("conforms{known}, as far as the cases that were run tell, to")
             } else if musts.skipped > 0 {
