@@ -17,11 +17,14 @@ func (n *Node) join(p *process, partner wire.PID) {
 	if partner == p.pid() {
 		return
 	}
+	if _, linked := p.links[partner]; linked {
+		return
+	}
 	p.links[partner] = struct{}{}
 	if partner.Node == 0 {
 		n.procs[partner.Local].links[p.pid()] = struct{}{}
 	} else if s := n.sessionWith(partner); s != nil {
-		s.links[link{p.id, partner}] = struct{}{}
+		s.links[link{p.id, partner}] = n.nextNumber()
 	}
 }
 

@@ -364,7 +364,7 @@ type session struct {
 	pings     map[wire.Nonce]*time.Timer // unanswered ones, with their timeouts
 	heartbeat *time.Timer
 
-	links       map[link]struct{}           // of local processes with the peer's
+	links       map[link]uint64             // of local processes with the peer's; the values tell the order
 	monitorsOut map[uint64]*monitor         // of the peer's processes by local ones, by reference
 	monitorsIn  map[uint64]*remoteMonitor   // of local processes by the peer's, by the peer's reference
 	spawns      map[uint64]func(*spawnDone) // SPAWNs without their reply, by request
@@ -374,7 +374,7 @@ func newSession(c *conn, name string, id uint16, creation uint8) *session {
 	return &session{
 		conn: c, name: name, id: id, creation: creation,
 		pings:       map[wire.Nonce]*time.Timer{},
-		links:       map[link]struct{}{},
+		links:       map[link]uint64{},
 		monitorsOut: map[uint64]*monitor{},
 		monitorsIn:  map[uint64]*remoteMonitor{},
 		spawns:      map[uint64]func(*spawnDone){},
@@ -487,7 +487,7 @@ func (n *Node) handle(s *session, m wire.Message) {
 	case *wire.PeerList:
 		n.heardPeers(m)
 	case *wire.Ping:
-		n.send(s, &wire.Pong{Nonce: m.Nonce})
+		n.later = append(n.later, func() { n.send(s, &wire.Pong{Nonce: m.Nonce}) }) // behind all effects (MEM-30)
 	case *wire.Pong:
 		s.answered(m.Nonce)
 	case *wire.GlobalRegister:

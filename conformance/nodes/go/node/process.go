@@ -1,8 +1,10 @@
 package node
 
 import (
+	"cmp"
 	"encoding/binary"
 	"maps"
+	"slices"
 	"strings"
 
 	"snow/wire"
@@ -327,7 +329,9 @@ func (n *Node) disconnectProcesses(s *session) {
 	for _, m := range maps.Clone(s.monitorsOut) {
 		n.fireMonitor(m, lost)
 	}
-	for l := range maps.Clone(s.links) {
+	// In the order in which they were made: a supervisor hears its children's ends in the order of their start.
+	links := slices.SortedFunc(maps.Keys(s.links), func(a, b link) int { return cmp.Compare(s.links[a], s.links[b]) })
+	for _, l := range links {
 		if p := n.procs[l.local]; p != nil {
 			if _, linked := p.links[l.remote]; linked {
 				n.unlink(p, l.remote) // first: nobody is there to be told of an end

@@ -84,7 +84,8 @@ func (r *reader) reason() *Reason {
 	var outermost *Reason
 	place := &outermost
 	for level := 1; ; level++ {
-		read := &Reason{Kind: ReasonKind(r.u8())}
+		var read Reason // allocated only when it is kept
+		read.Kind = ReasonKind(r.u8())
 		if int(read.Kind) >= len(reasonNames) {
 			r.err = errReason
 		}
@@ -98,11 +99,13 @@ func (r *reader) reason() *Reason {
 			r.err = errReason
 			return nil
 		}
-		if level == maxReasonLevels && read.Kind == Linked {
-			*place = &Reason{Kind: Error, Text: "nested too deep"}
-		} else if level <= maxReasonLevels {
-			*place = read
-			place = &read.Inner
+		if level <= maxReasonLevels {
+			kept := read
+			if level == maxReasonLevels && read.Kind == Linked {
+				kept = Reason{Kind: Error, Text: "nested too deep"}
+			}
+			*place = &kept
+			place = &kept.Inner
 		}
 		if read.Kind != Linked {
 			return outermost
