@@ -8,6 +8,7 @@ import { NoProcess, NotConnected, Processes, type ProcessObserver } from './proc
 import { Registry, type Surroundings } from './registry.js';
 import type { Rooms } from './rooms.js';
 import type { Session } from './session.js';
+import { Supervisor, type SupervisorSpec } from './supervisor.js';
 import type { Pid } from './wire/fields.js';
 import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, TooLarge, Undecodable } from './wire/messages.js';
 
@@ -40,6 +41,8 @@ export class SnowNode implements Members, Surroundings {
 
   #observer: Observer;
   #incoming: Incoming;
+  /** Those that live, by their process. */
+  #supervisors = new Map<number, Supervisor>();
   #starting = false;
   #cluster: Cluster | undefined;
   #rooms: Rooms | undefined;
@@ -50,6 +53,7 @@ export class SnowNode implements Members, Surroundings {
       ...observer,
       ended: (pid, reason) => {
         this.registry.processEnded(pid.local);
+        this.#supervisors.delete(pid.local);
         observer.ended(pid, reason);
       },
     });
@@ -123,6 +127,16 @@ export class SnowNode implements Members, Surroundings {
     this.registry.register(name, pid);
   }
 
+  supervise(spec: SupervisorSpec): Supervisor {
+    const supervisor = new Supervisor(spec, this.processes, (node) => this.sessions.has(node));
+    this.#supervisors.set(supervisor.process.local, supervisor);
+    return supervisor;
+  }
+
+  supervisor(local: number): Supervisor | undefined {
+    return this.#supervisors.get(local);
+  }
+
   /** How many local deliveries failed. Throws `TooLarge`, and nobody gets anything then. */
   broadcast(room: string, text: string, except: string | undefined): number {
     if (Buffer.byteLength(room) > 0xffff) throw new TooLarge();
@@ -147,6 +161,7 @@ export class SnowNode implements Members, Surroundings {
     session.channel.stream(this.registry.syncFrames());
     this.#observer.sessionOpened(name, creation);
     this.processes.sessionBegan(session);
+    for (const supervisor of this.#supervisors.values()) supervisor.nodeUp();
   }
 
   ended(session: Session, why: string): void {

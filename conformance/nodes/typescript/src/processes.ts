@@ -3,7 +3,7 @@
 
 import { functionOf, type World } from './functions.js';
 import type { NodeIds } from './ids.js';
-import { keyOf, type Monitor, ownPid, Process, type RemoteMonitor } from './process.js';
+import { type Behaviour, keyOf, type Monitor, ownPid, Process, type RemoteMonitor } from './process.js';
 import { NameInvalid, NameTaken } from './registry.js';
 import type { Session } from './session.js';
 import type { Pid, Reason } from './wire/fields.js';
@@ -123,8 +123,22 @@ export class Processes {
   create(name: string, args: Buffer, requester: Session | undefined, parent: Pid | undefined): Process {
     const offered = functionOf(name);
     if (offered === undefined) throw new Refused('there is no such function');
-    const process = new Process((this.#last = (this.#last + 1) % 2 ** 40), parent === undefined ? undefined : keyOf(parent));
+    const process = this.#make(parent);
     process.behaviour = offered(process, args, this.#world(requester));
+    return process;
+  }
+
+  /** A process of this node's own kind. */
+  adopt(behaviour: Behaviour): Process {
+    const process = this.#make(undefined);
+    process.behaviour = behaviour;
+    return process;
+  }
+
+  #make(parent: Pid | undefined): Process {
+    do this.#last = (this.#last + 1) % 2 ** 40;
+    while (this.#alive.has(this.#last));
+    const process = new Process(this.#last, parent === undefined ? undefined : keyOf(parent));
     this.#alive.set(process.local, process);
     return process;
   }
@@ -179,6 +193,16 @@ export class Processes {
   /** Ends the process, whether it traps exits or not. */
   end(process: Process, reason: Reason): void {
     this.perform(() => this.#end(process, reason));
+  }
+
+  /** A parent's EXIT to a child, which is an order (PROC-49). */
+  order(parent: Process, child: Pid, reason: Reason): void {
+    this.perform(() => {
+      const local = child.node_id === 0 ? this.#alive.get(child.local) : undefined;
+      const session = this.#sessionOf(child);
+      if (local !== undefined) this.exit(local, parent.pid, reason);
+      else if (session !== undefined) this.sendExit(session, parent.local, child, reason);
+    });
   }
 
   link(process: Process, to: Pid): void {
@@ -278,11 +302,11 @@ export class Processes {
       const { kind } = reason;
       if (process.parent === key) {
         if (kind === 'killed' || (kind === 'shutdown' && !process.trapsExits)) return this.#end(process, { kind });
-        if (kind === 'shutdown') return this.observer.exited(process.pid, from, reason);
+        if (kind === 'shutdown') return this.#exited(process, from, reason);
       }
       if (kind === 'normal' || kind === 'shutdown' || process.trapsExits) {
         this.separate(process, from);
-        return this.observer.exited(process.pid, from, reason);
+        return this.#exited(process, from, reason);
       }
       // A parent is told of the end that its EXIT has made (PROC-50), another partner is not.
       if (process.parent !== key) this.separate(process, from);
@@ -341,6 +365,12 @@ export class Processes {
       this.ties(session).remoteMonitors.delete(ref);
       this.sendMonitorExit(session, process.local, watcher, ref, reason);
     }
+    process.behaviour.ended?.();
+  }
+
+  #exited(process: Process, from: Pid, reason: Reason): void {
+    this.observer.exited(process.pid, from, reason);
+    process.behaviour.exited?.(from, reason);
   }
 
   #join(one: Process, other: Process): void {

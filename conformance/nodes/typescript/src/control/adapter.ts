@@ -10,8 +10,9 @@ import { codecMethods } from './codec.js';
 import { Failure, type Method, Rpc, text, type Params } from './lines.js';
 import { Pids } from './pids.js';
 import { processMethods } from './process.js';
+import { supervisorMethods } from './supervisor.js';
 
-const CAPABILITIES = ['registry', 'process', 'rooms', 'codec', 'term'];
+const CAPABILITIES = ['registry', 'process', 'supervisor', 'rooms', 'codec', 'term'];
 
 const CODES: [new (...rest: any[]) => Error, number][] = [
   [Misfit, -32602],
@@ -130,6 +131,7 @@ export class Adapter {
     },
 
     ...processMethods(this.#node, this.#pids),
+    ...supervisorMethods(this.#node, this.#pids),
     ...codecMethods,
   };
 
