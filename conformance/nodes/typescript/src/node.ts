@@ -1,16 +1,17 @@
 // A node: cluster, names, processes and rooms in one, and what each message of a session does to them.
 
 import { Cluster, type Members, type Timers } from './cluster.js';
+import { AlreadyStarted, InvalidStart, NoProcess, NotConnected, NotStarted, TooLarge } from './errors.js';
 import { NodeIds } from './ids.js';
 import { Incoming } from './incoming.js';
 import { parseAddress, parseAskedName } from './names.js';
-import { NoProcess, NotConnected, Processes, type ProcessObserver } from './processes.js';
+import { Processes, type ProcessObserver } from './processes.js';
 import { Registry, type Surroundings } from './registry.js';
 import type { Rooms } from './rooms.js';
 import type { Session } from './session.js';
 import { Supervisor, type SupervisorSpec } from './supervisor.js';
 import type { Pid } from './wire/fields.js';
-import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, TooLarge, Undecodable } from './wire/messages.js';
+import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, Undecodable } from './wire/messages.js';
 
 /** What is told to whoever runs the node. PIDs are as the node holds them. */
 export interface Observer extends ProcessObserver {
@@ -25,10 +26,6 @@ export interface Start {
   /** `host:port` to listen at instead of the name's own. */
   listen?: string | undefined;
 }
-
-export class AlreadyStarted extends Error {}
-export class NotStarted extends Error {}
-export class InvalidStart extends Error {}
 
 const NOBODY = { name: 'nonode@nohost', creation: 0 };
 /** Entries of a GLOBAL_SYNC that are worked off between two looks at the clock. */
@@ -139,7 +136,7 @@ export class SnowNode implements Members, Surroundings {
 
   /** How many local deliveries failed. Throws `TooLarge`, and nobody gets anything then. */
   broadcast(room: string, text: string, except: string | undefined): number {
-    if (Buffer.byteLength(room) > 0xffff) throw new TooLarge();
+    if (Buffer.byteLength(room) > 0xffff) throw new TooLarge('it does not fit a frame');
     const bytes = Buffer.from(text, 'utf8');
     const message = frame('ROOM_BROADCAST', { room, text: bytes });
     for (const { channel } of this.sessions.values()) channel.send(message);

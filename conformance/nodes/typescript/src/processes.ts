@@ -1,20 +1,13 @@
 // The processes of this node: who lives, who is linked to and watches whom, and what follows when one ends.
 // Signals between processes go through one queue, so that no chain of them is ever a chain of calls.
 
+import { ConnectionLost, InvalidName, NameTaken, NotConnected, Refused, TooLarge } from './errors.js';
 import { functionOf, type World } from './functions.js';
 import type { NodeIds } from './ids.js';
 import { type Behaviour, keyOf, type Monitor, ownPid, Process, type RemoteMonitor } from './process.js';
-import { NameInvalid, NameTaken } from './registry.js';
 import type { Session } from './session.js';
 import type { Pid, Reason } from './wire/fields.js';
-import { frame, TooLarge } from './wire/messages.js';
-
-export class NotConnected extends Error {}
-export class NoProcess extends Error {}
-/** The node that was asked to spawn does not offer that function. */
-export class Refused extends Error {}
-/** The session with that node ended while its answer was awaited. */
-export class ConnectionLost extends Error {}
+import { frame } from './wire/messages.js';
 
 /** What processes are told, and what of it is told to whoever runs the node. */
 export interface ProcessObserver {
@@ -157,6 +150,7 @@ export class Processes {
   spawnAt(node: string, name: string, args: Buffer, requester: Process, link: boolean): Promise<Pid> {
     const session = this.node.sessions.get(node);
     if (session === undefined) throw new NotConnected(`${node} is not connected`);
+    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge('it does not fit a frame');
     const request = ++this.#numbers;
     session.send('SPAWN', { request, requester: requester.pid, link: link ? 1 : 0, function: Buffer.from(name), args });
     return new Promise((resolve, reject) => this.ties(session).spawns.set(request, { resolve, reject }));
@@ -169,7 +163,7 @@ export class Processes {
   }
 
   sendNamed(node: string, name: string, message: Buffer): void {
-    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge();
+    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge('it does not fit a frame');
     if (node === this.node.self.name) this.deliver(this.#names.get(name), message);
     else this.node.sessions.get(node)?.send('REG_SEND', { name, message });
   }
@@ -184,7 +178,7 @@ export class Processes {
 
   /** Gives the process a local name (PROC-23). */
   register(process: Process, name: string): void {
-    if (name === '' || Buffer.byteLength(name) > LONGEST_NAME) throw new NameInvalid('a local name has 1 to 65,535 bytes');
+    if (name === '' || Buffer.byteLength(name) > LONGEST_NAME) throw new InvalidName('a local name has 1 to 65,535 bytes');
     if (this.#names.has(name)) throw new NameTaken('the name is registered');
     this.#names.set(name, process);
     process.names.add(name);

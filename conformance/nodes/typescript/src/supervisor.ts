@@ -1,8 +1,9 @@
 // A supervisor: a process that starts children here and on connected nodes, and starts them again (spec/supervisor.md).
 // It reacts to what it is told, one thing at a time: a child is in one state, and `#advance` does what may be done next.
 
+import { NotConnected } from './errors.js';
 import { keyOf, type Process } from './process.js';
-import { NotConnected, type Processes } from './processes.js';
+import { type Processes } from './processes.js';
 import type { Pid, Reason } from './wire/fields.js';
 
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one';

@@ -1,7 +1,7 @@
 // The methods of capability `supervisor`.
 
+import { NoProcess } from '../errors.js';
 import type { SnowNode } from '../node.js';
-import { NoProcess } from '../processes.js';
 import type { ChildSpec, Strategy, Supervisor } from '../supervisor.js';
 import { hex, members, Misfit } from '../wire/fields.js';
 import { type Method, type Params, text } from './lines.js';
