@@ -6,6 +6,7 @@ import { connect as connectTls, type ConnectionOptions, createServer as createTl
 
 import { selfSigned } from './certificate.js';
 import { Channel } from './channel.js';
+import { ConnectFailed, InvalidName } from './errors.js';
 import { Acceptance, Challenges, Dial, type Peer, type Secrets, type Self } from './handshake.js';
 import { Listed } from './listed.js';
 import { isSmaller, parseName, withPort, type Address } from './names.js';
@@ -20,9 +21,6 @@ const COMMON_NAME = 'snow-node';
 export interface Timers extends Heartbeat {
   readonly handshake: number;
 }
-
-export class ConnectFailed extends Error {}
-export class InvalidName extends Error {}
 
 export interface Members {
   /** What a session begins with, said by the node: PEER_LIST, GLOBAL_SYNC, and those who wait for it. */
@@ -76,7 +74,13 @@ export class Cluster implements Secrets {
     this.cookie = cookie;
     this.#timers = timers;
     this.#members = members;
-    this.#tls = createTlsServer({ ...selfSigned(COMMON_NAME, new Date()), minVersion: 'TLSv1.2', requestCert: false, handshakeTimeout: timers.handshake });
+    this.#tls = createTlsServer({
+      ...selfSigned(COMMON_NAME, new Date()),
+      minVersion: 'TLSv1.2',
+      requestCert: false,
+      handshakeTimeout: timers.handshake,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    });
     this.#tls.on('secureConnection', (socket) => this.#secured(socket));
     server.on('connection', (socket) => this.#accept(socket));
     server.on('error', (error) => console.error(`listening: ${error.message}`));

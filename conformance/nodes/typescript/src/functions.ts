@@ -15,7 +15,7 @@ export interface World {
   resolveReason(reason: Reason): Reason;
 }
 
-type Function = (process: Process, args: Buffer, world: World) => Behaviour;
+type Offer = (process: Process, args: Buffer, world: World) => Behaviour;
 
 const BAD_ARGUMENTS: Reason = { kind: 'error', text: 'bad arguments' };
 
@@ -28,7 +28,7 @@ function parse<T>(args: Buffer, read: (from: Reader) => T): T | undefined {
   }
 }
 
-const FUNCTIONS: Record<string, Function> = {
+const FUNCTIONS: Record<string, Offer> = {
   collector: (process, _, world) => ({ message: (bytes) => world.report(process, bytes) }),
 
   relay: (process, args, world) => {
@@ -49,6 +49,6 @@ const FUNCTIONS: Record<string, Function> = {
   }),
 };
 
-export function functionOf(name: string): Function | undefined {
+export function functionOf(name: string): Offer | undefined {
   return Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
 }

@@ -2,7 +2,8 @@
 
 import { isUtf8 } from 'node:buffer';
 
-import { NOPROC, type Processes, Refused } from './processes.js';
+import { Refused } from './errors.js';
+import { NOPROC, type Processes } from './processes.js';
 import { ownPid, type Process } from './process.js';
 import type { Session } from './session.js';
 import type { Pid } from './wire/fields.js';

@@ -1,15 +1,17 @@
 // A node: cluster, names, processes and rooms in one, and what each message of a session does to them.
 
 import { Cluster, type Members, type Timers } from './cluster.js';
+import { AlreadyStarted, InvalidStart, NoProcess, NotConnected, NotStarted, TooLarge } from './errors.js';
 import { NodeIds } from './ids.js';
 import { Incoming } from './incoming.js';
 import { parseAddress, parseAskedName } from './names.js';
-import { NoProcess, NotConnected, Processes, type ProcessObserver } from './processes.js';
+import { Processes, type ProcessObserver } from './processes.js';
 import { Registry, type Surroundings } from './registry.js';
 import type { Rooms } from './rooms.js';
 import type { Session } from './session.js';
+import { Supervisor, type SupervisorSpec } from './supervisor.js';
 import type { Pid } from './wire/fields.js';
-import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, TooLarge, Undecodable } from './wire/messages.js';
+import { decode, frame, type Message, MESSAGES, peerListFrames, syncEntries, Undecodable } from './wire/messages.js';
 
 /** What is told to whoever runs the node. PIDs are as the node holds them. */
 export interface Observer extends ProcessObserver {
@@ -25,10 +27,6 @@ export interface Start {
   listen?: string | undefined;
 }
 
-export class AlreadyStarted extends Error {}
-export class NotStarted extends Error {}
-export class InvalidStart extends Error {}
-
 const NOBODY = { name: 'nonode@nohost', creation: 0 };
 /** Entries of a GLOBAL_SYNC that are worked off between two looks at the clock. */
 const ENTRIES = 64;
@@ -40,6 +38,8 @@ export class SnowNode implements Members, Surroundings {
 
   #observer: Observer;
   #incoming: Incoming;
+  /** Those that live, by their process. */
+  #supervisors = new Map<number, Supervisor>();
   #starting = false;
   #cluster: Cluster | undefined;
   #rooms: Rooms | undefined;
@@ -50,6 +50,7 @@ export class SnowNode implements Members, Surroundings {
       ...observer,
       ended: (pid, reason) => {
         this.registry.processEnded(pid.local);
+        this.#supervisors.delete(pid.local);
         observer.ended(pid, reason);
       },
     });
@@ -123,9 +124,19 @@ export class SnowNode implements Members, Surroundings {
     this.registry.register(name, pid);
   }
 
+  supervise(spec: SupervisorSpec): Supervisor {
+    const supervisor = new Supervisor(spec, this.processes, (node) => this.sessions.has(node));
+    this.#supervisors.set(supervisor.process.local, supervisor);
+    return supervisor;
+  }
+
+  supervisor(local: number): Supervisor | undefined {
+    return this.#supervisors.get(local);
+  }
+
   /** How many local deliveries failed. Throws `TooLarge`, and nobody gets anything then. */
   broadcast(room: string, text: string, except: string | undefined): number {
-    if (Buffer.byteLength(room) > 0xffff) throw new TooLarge();
+    if (Buffer.byteLength(room) > 0xffff) throw new TooLarge('it does not fit a frame');
     const bytes = Buffer.from(text, 'utf8');
     const message = frame('ROOM_BROADCAST', { room, text: bytes });
     for (const { channel } of this.sessions.values()) channel.send(message);
@@ -147,6 +158,7 @@ export class SnowNode implements Members, Surroundings {
     session.channel.stream(this.registry.syncFrames());
     this.#observer.sessionOpened(name, creation);
     this.processes.sessionBegan(session);
+    for (const supervisor of this.#supervisors.values()) supervisor.nodeUp();
   }
 
   ended(session: Session, why: string): void {

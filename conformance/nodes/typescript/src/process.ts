@@ -1,13 +1,17 @@
 // What a process of this node is made of. Who changes it when is the business of processes.ts.
 
 import type { Session } from './session.js';
-import type { Pid } from './wire/fields.js';
+import type { Pid, Reason } from './wire/fields.js';
 
-/** What a process does; `undefined` of `message` ends nothing. Links and exits are not its business. */
+/** What a process does. */
 export interface Behaviour {
   /** Runs once, when the process is known to whoever asked for it. */
   begin?(): void;
   message(bytes: Buffer): void;
+  /** An exit was delivered as a message. */
+  exited?(from: Pid, reason: Reason): void;
+  /** It has ended. */
+  ended?(): void;
 }
 
 /** A process of this node that watches another one, here or on a connected node. */

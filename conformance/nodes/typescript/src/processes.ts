@@ -1,20 +1,13 @@
 // The processes of this node: who lives, who is linked to and watches whom, and what follows when one ends.
 // Signals between processes go through one queue, so that no chain of them is ever a chain of calls.
 
+import { ConnectionLost, InvalidName, NameTaken, NotConnected, Refused, TooLarge } from './errors.js';
 import { functionOf, type World } from './functions.js';
 import type { NodeIds } from './ids.js';
-import { keyOf, type Monitor, ownPid, Process, type RemoteMonitor } from './process.js';
-import { NameInvalid, NameTaken } from './registry.js';
+import { type Behaviour, keyOf, type Monitor, ownPid, Process, type RemoteMonitor } from './process.js';
 import type { Session } from './session.js';
 import type { Pid, Reason } from './wire/fields.js';
-import { frame, TooLarge } from './wire/messages.js';
-
-export class NotConnected extends Error {}
-export class NoProcess extends Error {}
-/** The node that was asked to spawn does not offer that function. */
-export class Refused extends Error {}
-/** The session with that node ended while its answer was awaited. */
-export class ConnectionLost extends Error {}
+import { frame } from './wire/messages.js';
 
 /** What processes are told, and what of it is told to whoever runs the node. */
 export interface ProcessObserver {
@@ -123,8 +116,22 @@ export class Processes {
   create(name: string, args: Buffer, requester: Session | undefined, parent: Pid | undefined): Process {
     const offered = functionOf(name);
     if (offered === undefined) throw new Refused('there is no such function');
-    const process = new Process((this.#last = (this.#last + 1) % 2 ** 40), parent === undefined ? undefined : keyOf(parent));
+    const process = this.#make(parent);
     process.behaviour = offered(process, args, this.#world(requester));
+    return process;
+  }
+
+  /** A process of this node's own kind. */
+  adopt(behaviour: Behaviour): Process {
+    const process = this.#make(undefined);
+    process.behaviour = behaviour;
+    return process;
+  }
+
+  #make(parent: Pid | undefined): Process {
+    do this.#last = (this.#last + 1) % 2 ** 40;
+    while (this.#alive.has(this.#last));
+    const process = new Process(this.#last, parent === undefined ? undefined : keyOf(parent));
     this.#alive.set(process.local, process);
     return process;
   }
@@ -143,6 +150,7 @@ export class Processes {
   spawnAt(node: string, name: string, args: Buffer, requester: Process, link: boolean): Promise<Pid> {
     const session = this.node.sessions.get(node);
     if (session === undefined) throw new NotConnected(`${node} is not connected`);
+    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge('it does not fit a frame');
     const request = ++this.#numbers;
     session.send('SPAWN', { request, requester: requester.pid, link: link ? 1 : 0, function: Buffer.from(name), args });
     return new Promise((resolve, reject) => this.ties(session).spawns.set(request, { resolve, reject }));
@@ -155,7 +163,7 @@ export class Processes {
   }
 
   sendNamed(node: string, name: string, message: Buffer): void {
-    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge();
+    if (Buffer.byteLength(name) > LONGEST_NAME) throw new TooLarge('it does not fit a frame');
     if (node === this.node.self.name) this.deliver(this.#names.get(name), message);
     else this.node.sessions.get(node)?.send('REG_SEND', { name, message });
   }
@@ -170,7 +178,7 @@ export class Processes {
 
   /** Gives the process a local name (PROC-23). */
   register(process: Process, name: string): void {
-    if (name === '' || Buffer.byteLength(name) > LONGEST_NAME) throw new NameInvalid('a local name has 1 to 65,535 bytes');
+    if (name === '' || Buffer.byteLength(name) > LONGEST_NAME) throw new InvalidName('a local name has 1 to 65,535 bytes');
     if (this.#names.has(name)) throw new NameTaken('the name is registered');
     this.#names.set(name, process);
     process.names.add(name);
@@ -179,6 +187,16 @@ export class Processes {
   /** Ends the process, whether it traps exits or not. */
   end(process: Process, reason: Reason): void {
     this.perform(() => this.#end(process, reason));
+  }
+
+  /** A parent's EXIT to a child, which is an order (PROC-49). */
+  order(parent: Process, child: Pid, reason: Reason): void {
+    this.perform(() => {
+      const local = child.node_id === 0 ? this.#alive.get(child.local) : undefined;
+      const session = this.#sessionOf(child);
+      if (local !== undefined) this.exit(local, parent.pid, reason);
+      else if (session !== undefined) this.sendExit(session, parent.local, child, reason);
+    });
   }
 
   link(process: Process, to: Pid): void {
@@ -278,11 +296,11 @@ export class Processes {
       const { kind } = reason;
       if (process.parent === key) {
         if (kind === 'killed' || (kind === 'shutdown' && !process.trapsExits)) return this.#end(process, { kind });
-        if (kind === 'shutdown') return this.observer.exited(process.pid, from, reason);
+        if (kind === 'shutdown') return this.#exited(process, from, reason);
       }
       if (kind === 'normal' || kind === 'shutdown' || process.trapsExits) {
         this.separate(process, from);
-        return this.observer.exited(process.pid, from, reason);
+        return this.#exited(process, from, reason);
       }
       // A parent is told of the end that its EXIT has made (PROC-50), another partner is not.
       if (process.parent !== key) this.separate(process, from);
@@ -341,6 +359,12 @@ export class Processes {
       this.ties(session).remoteMonitors.delete(ref);
       this.sendMonitorExit(session, process.local, watcher, ref, reason);
     }
+    process.behaviour.ended?.();
+  }
+
+  #exited(process: Process, from: Pid, reason: Reason): void {
+    this.observer.exited(process.pid, from, reason);
+    process.behaviour.exited?.(from, reason);
   }
 
   #join(one: Process, other: Process): void {

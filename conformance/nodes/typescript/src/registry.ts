@@ -1,5 +1,6 @@
 // The table of global names. Tells sessions of changes made here, and never passes on what it has heard (REG-13).
 
+import { InvalidName, NameTaken, NameUnknown } from './errors.js';
 import type { NodeIds } from './ids.js';
 import { parseName } from './names.js';
 import type { Session } from './session.js';
@@ -7,10 +8,6 @@ import type { Pid } from './wire/fields.js';
 import { type Entry, frame, syncFrames, type FieldsOf, type MessageName } from './wire/messages.js';
 
 const LONGEST = 65_535;
-
-export class NameTaken extends Error {}
-export class NameUnknown extends Error {}
-export class NameInvalid extends Error {}
 
 export interface Surroundings {
   readonly ids: NodeIds;
@@ -31,7 +28,7 @@ export class Registry {
 
   /** The process is alive, or on a connected node: the caller has seen to that (REG-3). */
   register(name: string, pid: Pid): void {
-    if (name === '' || Buffer.byteLength(name) > LONGEST) throw new NameInvalid('a global name has 1 to 65,535 bytes');
+    if (name === '' || Buffer.byteLength(name) > LONGEST) throw new InvalidName('a global name has 1 to 65,535 bytes');
     if (this.#names.has(name)) throw new NameTaken('the name is registered');
     this.#store(name, pid);
     this.#tell('GLOBAL_REGISTER', { name, pid, owner: this.#owner(pid) });

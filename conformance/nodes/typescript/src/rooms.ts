@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 
 import { WebSocket, WebSocketServer } from 'ws';
 
+import { UnknownMember } from './errors.js';
+
 /** A member for which more waits cannot keep up (ROOM-12). */
 const MOST_MESSAGES = 2048;
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -32,8 +34,6 @@ class Member {
     return true;
   }
 }
-
-export class UnknownMember extends Error {}
 
 export class Rooms {
   #members = new Map<string, Member>();

@@ -60,21 +60,23 @@ export class Session implements Receiver {
   #ping(): void {
     const nonce = randomBytes(8);
     const key = nonce.toString('hex');
-    this.#awaited.set(key, setTimeout(() => this.#missed(key), this.heartbeat.timeout));
+    const { timeout } = this.heartbeat;
+    this.#awaited.set(key, setTimeout(() => this.#missed(key, performance.now() + timeout), timeout));
     this.send('PING', { nonce });
   }
 
-  /** The timeout is over; but a PONG that has come in time and waits for its turn here counts, so what has come is worked off first (MEM-37). */
-  #missed(key: string): void {
-    const seen = this.channel.bytesRead;
+  /**
+   * The timeout is over. But a PONG that has come in time and waits for its turn here counts (MEM-37), so what the socket holds is read
+   * first, and what has come is worked off, as long as that takes, though not for longer than `latest`.
+   */
+  #missed(key: string, latest: number): void {
     setImmediate(() =>
       setImmediate(() => {
         if (!this.#awaited.has(key)) return;
-        if (this.channel.busy) {
-          this.#awaited.set(key, setTimeout(() => this.#missed(key), 20));
+        if (this.channel.busy && performance.now() < latest) {
+          this.#awaited.set(key, setTimeout(() => this.#missed(key, latest), 20));
           return;
         }
-        console.error(`${this.peer.name} answers no PING: its session ends (${this.channel.bytesRead - seen} bytes came late)`);
         this.channel.destroy();
         this.ended('a PING was not answered');
       }),

@@ -1,17 +1,15 @@
 // The methods of the control protocol (spec/control.md): each says what a request asks of the node, and in which form the answer goes out.
 
-import { ConnectFailed, InvalidName } from '../cluster.js';
-import { AlreadyStarted, InvalidStart, NotStarted, SnowNode } from '../node.js';
-import { ConnectionLost, NoProcess, NotConnected, Refused } from '../processes.js';
-import { NameInvalid, NameTaken, NameUnknown } from '../registry.js';
+import { AlreadyStarted, ConnectFailed, ConnectionLost, InvalidName, InvalidStart, NameTaken, NameUnknown, NoProcess, NotConnected, NotStarted, Refused, TooLarge, UnknownMember } from '../errors.js';
+import { SnowNode } from '../node.js';
 import { hex, Misfit } from '../wire/fields.js';
-import { TooLarge } from '../wire/messages.js';
 import { codecMethods } from './codec.js';
 import { Failure, type Method, Rpc, text, type Params } from './lines.js';
 import { Pids } from './pids.js';
 import { processMethods } from './process.js';
+import { supervisorMethods } from './supervisor.js';
 
-const CAPABILITIES = ['registry', 'process', 'rooms', 'codec', 'term'];
+const CAPABILITIES = ['registry', 'process', 'supervisor', 'rooms', 'codec', 'term'];
 
 const CODES: [new (...rest: any[]) => Error, number][] = [
   [Misfit, -32602],
@@ -19,13 +17,13 @@ const CODES: [new (...rest: any[]) => Error, number][] = [
   [AlreadyStarted, -32002],
   [InvalidStart, -32003],
   [InvalidName, -32003],
-  [NameInvalid, -32003],
   [ConnectFailed, -32004],
   [NameTaken, -32005],
   [NameUnknown, -32006],
   [NoProcess, -32007],
   [NotConnected, -32008],
   [TooLarge, -32009],
+  [UnknownMember, -32010],
   [Refused, -32011],
   [ConnectionLost, -32012],
 ];
@@ -33,8 +31,6 @@ const CODES: [new (...rest: any[]) => Error, number][] = [
 function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const message = error instanceof Error ? error.message : String(error);
-  // By name: the module of rooms is loaded when a node starts.
-  if (error instanceof Error && error.constructor.name === 'UnknownMember') return new Failure(-32010, message);
   const known = CODES.find(([kind]) => error instanceof kind);
   if (known === undefined) console.error(error);
   return new Failure(known?.[1] ?? -32000, message);
@@ -130,6 +126,7 @@ export class Adapter {
     },
 
     ...processMethods(this.#node, this.#pids),
+    ...supervisorMethods(this.#node, this.#pids),
     ...codecMethods,
   };
 

@@ -1,7 +1,7 @@
 // PIDs and reasons as control lines have them: by the names of nodes, never by this node's numbers.
 
+import { NoProcess, NotConnected } from '../errors.js';
 import type { SnowNode } from '../node.js';
-import { NoProcess, NotConnected } from '../processes.js';
 import type { Process } from '../process.js';
 import { type Json, members, Misfit, type Pid, pid as pidField, type Reason, reasonFromJson, reasonToJson } from '../wire/fields.js';
 

@@ -1,5 +1,6 @@
 // Every message of the protocol: its tag, its phase and its layout, and the way from bytes to a message and back.
 
+import { TooLarge } from '../errors.js';
 import { Malformed, Reader, Writer } from './bytes.js';
 import { bytes, bytesU16, list, pid, reason, record, rest, string, u64, u8, utf8, type Field, type Pid, type ValueOf } from './fields.js';
 import { LIMIT, type Phase } from './frames.js';
@@ -56,13 +57,6 @@ export class Undecodable extends Error {
   }
 }
 
-/** What would have to be sent does not fit a frame (FRAME-16). */
-export class TooLarge extends Error {
-  constructor() {
-    super('it does not fit a frame');
-  }
-}
-
 const BY_TAG: Record<Phase, Map<number, MessageName>> = { handshake: new Map(), session: new Map() };
 for (const [name, { phase, tag }] of Object.entries(MESSAGES)) BY_TAG[phase].set(tag, name as MessageName);
 
@@ -89,7 +83,7 @@ export function encode<M extends MessageName>(message: M, fields: FieldsOf<M>): 
 export function frame<M extends MessageName>(message: M, fields: FieldsOf<M>): Buffer {
   const writer = write(new Writer().u32(0), message, fields);
   const length = writer.length - 4;
-  if (length > LIMIT[MESSAGES[message].phase]) throw new TooLarge();
+  if (length > LIMIT[MESSAGES[message].phase]) throw new TooLarge('it does not fit a frame');
   return writer.patchU32(0, length).done();
 }
 
