@@ -10,7 +10,7 @@ use crate::requirement::{Level, Spec};
 use crate::rung::Rung;
 use crate::scenario::load::Loaded;
 use crate::schema::Schema;
-use crate::vectors::{Body, Golden};
+use crate::vectors::Unresolved;
 
 /// One thing to judge.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub enum Kind {
     /// A scenario, and the row of its table.
     Scenario(Arc<Loaded>, Option<usize>),
     /// A golden vector.
-    Vector(Arc<Golden>),
+    Vector(Unresolved),
     /// A part of the matrix of states and inputs.
     Matrix(Arc<MatrixCase>),
     /// Vectors under a schedule of delivery.
@@ -111,19 +111,19 @@ impl Case {
 
     /// The case of one golden vector; it needs a node's codec, or what it has for terms.
     #[must_use]
-    pub fn of_vector(spec: &Spec, vector: &Golden) -> Self {
-        let (family, slug) = vector.id.split_once('/').unwrap_or(("vectors", &vector.id));
-        let capability = if matches!(vector.body, Body::Term { .. }) { "term" } else { "codec" };
+    pub fn of_vector(spec: &Spec, vector: Unresolved) -> Self {
+        let (family, slug) = vector.id().split_once('/').unwrap_or(("vectors", vector.id()));
+        let capability = if vector.is_term() { "term" } else { "codec" };
         Self {
             id: format!("{family}/vectors/{slug}"),
-            title: vector.note.clone().unwrap_or_else(|| "The node's codec agrees with this vector".to_owned()),
+            title: vector.note().unwrap_or("The node's codec agrees with this vector").to_owned(),
             family: family.to_owned(),
-            level: level_of(spec, &vector.requirements),
-            requirements: vector.requirements.clone(),
+            level: level_of(spec, vector.requirements()),
+            requirements: vector.requirements().to_vec(),
             needs: vec!["control".to_owned(), capability.to_owned()],
             twin: None,
             slow: false,
-            kind: Kind::Vector(Arc::new(vector.clone())),
+            kind: Kind::Vector(vector),
         }
     }
 
@@ -190,6 +190,15 @@ impl Case {
             CaseSet::All => true,
         };
         in_set || filters.iter().any(|filter| self.id == *filter || self.id.split('[').next() == Some(filter))
+    }
+
+    /// The keys of the nodes that its scenario names, in its order; none for vectors and the like, which have one node.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<&str> {
+        match &self.kind {
+            Kind::Scenario(loaded, _) => loaded.scenario.nodes.keys().map(String::as_str).collect(),
+            Kind::Vector(_) | Kind::Matrix(_) | Kind::Delivery(_) => Vec::new(),
+        }
     }
 
     /// Whether it waits for timers: such cases are started first, so that the others fill their waiting.

@@ -30,6 +30,7 @@ pub mod websocket;
 
 pub mod doctor;
 pub mod fuzz;
+pub mod probe;
 pub mod run;
 pub mod runner;
 pub mod setup;

@@ -76,11 +76,10 @@ impl Suite {
                 }
             }
         }
-        match vectors::load(&schema, &root.join("vectors")) {
-            Ok(corpus) => {
-                cases.extend(corpus.vectors().map(|vector| Case::of_vector(&spec, vector)));
-                let vectors = corpus.sets.iter().flat_map(|set| &set.vectors);
-                cases.extend(delivery::all(&schema, vectors).into_iter().map(|one| Case::of_delivery(&spec, one)));
+        match vectors::open(&root.join("vectors")) {
+            Ok(vectors) => {
+                cases.extend(delivery::all(&schema, &vectors).into_iter().map(|one| Case::of_delivery(&spec, one)));
+                cases.extend(vectors.into_iter().map(|vector| Case::of_vector(&spec, vector)));
             }
             Err(error) => wrong.push(error.to_string()),
         }

@@ -2,7 +2,7 @@
 
 use super::Delivery;
 use crate::schema::{Phase, Schema};
-use crate::vectors::{Body, Golden};
+use crate::vectors::{Body, Problem, Unresolved};
 
 /// Longer vectors are left out: they take long byte by byte, and differ from others by their length alone.
 const LONGEST: usize = 16 * 1_024;
@@ -17,8 +17,8 @@ pub struct DeliveryCase {
     pub id: String,
     /// How it is delivered.
     pub delivery: Delivery,
-    /// The payloads, with the ids of their vectors; none for the handshake, which makes its own.
-    pub payloads: Vec<(String, Vec<u8>)>,
+    /// The vectors whose payloads are sent; none for the handshake, which makes its own.
+    pub vectors: Vec<Unresolved>,
 }
 
 impl DeliveryCase {
@@ -34,32 +34,44 @@ impl DeliveryCase {
         };
         format!("Messages of the family {family} are taken when they come {how}")
     }
+
+    /// The payloads, with the ids of their vectors.
+    ///
+    /// # Errors
+    /// A vector that is not as its file says.
+    pub(crate) fn payloads(&self, schema: &Schema) -> Result<Vec<(String, Vec<u8>)>, Problem> {
+        let dials = schema.message(DIALS).map(|layout| layout.tag);
+        let mut payloads = Vec::new();
+        for vector in &self.vectors {
+            let golden = vector.resolved(schema)?;
+            let Body::Payload { encoded, .. } = golden.body else { continue };
+            let payload = encoded.payload();
+            if payload.first().copied() != dials {
+                payloads.push((golden.id, payload));
+            }
+        }
+        Ok(payloads)
+    }
 }
 
 /// All cases: each family that has messages, under each schedule. The handshake's are made by the runner.
-pub(crate) fn all<'a>(schema: &Schema, vectors: impl Iterator<Item = &'a Golden> + Clone) -> Vec<DeliveryCase> {
+pub(crate) fn all(schema: &Schema, vectors: &[Unresolved]) -> Vec<DeliveryCase> {
     let mut families: Vec<&str> = schema.messages().map(|layout| layout.family.as_str()).collect();
     families.dedup();
     let mut cases = Vec::new();
     for delivery in Delivery::SCHEDULES {
         for family in &families {
-            let payloads = vectors.clone().filter_map(|vector| payload(schema, family, delivery, vector)).collect();
+            let vectors = vectors.iter().filter(|vector| is_sent(family, delivery, vector)).cloned().collect();
             let id = format!("resilience/delivery/{delivery}/{family}");
-            cases.push(DeliveryCase { id, delivery, payloads });
+            cases.push(DeliveryCase { id, delivery, vectors });
         }
     }
     cases
 }
 
-fn payload(schema: &Schema, family: &str, delivery: Delivery, vector: &Golden) -> Option<(String, Vec<u8>)> {
-    let of_family = vector.id.strip_prefix(family).is_some_and(|rest| rest.starts_with('/'));
-    let Body::Payload { phase: Phase::Session, encoded, .. } = &vector.body else { return None };
+fn is_sent(family: &str, delivery: Delivery, vector: &Unresolved) -> bool {
+    let of_family = vector.id().strip_prefix(family).is_some_and(|rest| rest.starts_with('/'));
+    let is_short = vector.length_in(Phase::Session).is_some_and(|length| length <= LONGEST);
     // With pauses there is time for one of each message alone.
-    if !of_family || encoded.length() > LONGEST || (delivery == Delivery::Segments && !vector.id.ends_with("-typical"))
-    {
-        return None;
-    }
-    let payload = encoded.payload();
-    let dials = payload.first() == schema.message(DIALS).map(|layout| &layout.tag);
-    (!dials).then(|| (vector.id.clone(), payload))
+    of_family && is_short && (delivery != Delivery::Segments || vector.id().ends_with("-typical"))
 }

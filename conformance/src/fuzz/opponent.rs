@@ -35,8 +35,9 @@ impl<'a> Opponent<'a> {
     /// Starts one.
     pub(super) fn start(environment: &'a Environment) -> Result<Self, String> {
         let deadline = Instant::now() + PATIENCE;
-        let (running, name) = if environment.has_control() {
-            let process = NodeProcess::spawn(&environment.run, Pipes::Control).map_err(|error| error.to_string())?;
+        let implementation = environment.implementation();
+        let (running, name) = if implementation.has_control() {
+            let process = NodeProcess::spawn(&implementation.run, Pipes::Control).map_err(|error| error.to_string())?;
             let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to the node")?;
             client.initialize(deadline).map_err(|error| error.to_string())?;
             let params = json!({"name": "fuzzed@127.0.0.1:0", "cookie": hex::encode(COOKIE)});
@@ -45,7 +46,7 @@ impl<'a> Opponent<'a> {
             (Running::Control(process, client), name)
         } else {
             let start = WireOnlyStart::new("fuzzed", COOKIE);
-            let node = WireOnlyNode::start(&environment.run, &start, deadline).map_err(|error| error.to_string())?;
+            let node = WireOnlyNode::start(&implementation.run, &start, deadline).map_err(|error| error.to_string())?;
             let name = node.name.clone();
             (Running::WireOnly(node), name)
         };

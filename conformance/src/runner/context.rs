@@ -19,6 +19,7 @@ use crate::websocket::Member;
 
 use super::delivery::{PAUSES_OF_A_CASE, PAUSES_OF_A_CONNECTION};
 use super::environment::Environment;
+use super::implementation::Implementation;
 use super::ledger::{Ledger, Note};
 use super::measuring::Measured;
 use super::running::Running;
@@ -178,12 +179,7 @@ impl<'a> Context<'a> {
         row: Option<&crate::scenario::Row>,
     ) -> StepResult<Self> {
         let start = Instant::now();
-        let declared = scenario.timers;
-        let timers = if environment.has_control() {
-            declared.or(Timers::protocol_defaults())
-        } else {
-            environment.manifest_timers().or(Timers::protocol_defaults())
-        };
+        let timers = environment.timers(scenario);
         let deadline = start + environment.deadline(scenario, timers);
         let mut context = Self {
             environment,
@@ -335,6 +331,11 @@ impl<'a> Context<'a> {
             }
         }
         Ok(keys)
+    }
+
+    /// Who plays this node.
+    pub(super) fn implementation_of(&self, key: &str) -> &'a Implementation {
+        self.environment.nodes.of(key)
     }
 
     pub(super) fn node(&self, key: &str) -> StepResult<&Node> {

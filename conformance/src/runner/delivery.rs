@@ -72,11 +72,12 @@ impl Context<'_> {
 
     /// Plays a case of delivery.
     pub(super) fn deliveries(&mut self, case: &DeliveryCase) -> StepResult {
+        let payloads = case.payloads(self.schema()).map_err(|problem| Stop::Harness(problem.to_string()))?;
         self.delivery = case.delivery;
         let result = match (case.id.rsplit('/').next(), case.delivery) {
             (Some("handshake"), _) => self.handshakes(),
-            (_, Delivery::Segments) => self.side_by_side(&case.payloads),
-            _ => self.one_after_the_other(case),
+            (_, Delivery::Segments) => self.side_by_side(&payloads),
+            _ => self.one_after_the_other(case.delivery, &payloads),
         };
         if matches!(&result, Err(Stop::Broken(broken)) if broken.cause != Cause::Crash) {
             self.inner_cite = Some(case.delivery.requirement().to_owned());
@@ -116,12 +117,12 @@ impl Context<'_> {
     }
 
     /// Each payload followed by a PING, all on one session. Where frames are joined they all come in one write.
-    fn one_after_the_other(&mut self, case: &DeliveryCase) -> StepResult {
+    fn one_after_the_other(&mut self, delivery: Delivery, payloads: &[(String, Vec<u8>)]) -> StepResult {
         self.join_plainly("m")?;
         let mut pongs = Vec::new();
-        for (index, (vector, payload)) in case.payloads.iter().enumerate() {
+        for (index, (vector, payload)) in payloads.iter().enumerate() {
             pongs.push(self.deliver_with_ping("m", payload, index)?);
-            if case.delivery != Delivery::Joined {
+            if delivery != Delivery::Joined {
                 self.fence(&one("m")).map_err(|stop| named(stop, vector))?;
             }
         }

@@ -34,7 +34,7 @@ impl Context<'_> {
             thread::sleep(BETWEEN_STARTS.saturating_sub(started.elapsed()));
         }
         self.in_its_own_time(|context, until| {
-            if context.environment.has_control() {
+            if context.implementation_of(&key).has_control() {
                 context.introduced_process(&key, until)?;
                 context.start_in_process(&key, until)
             } else {
@@ -60,7 +60,7 @@ impl Context<'_> {
     }
 
     fn introduced_process(&mut self, key: &str, until: Instant) -> StepResult {
-        let (process, client) = self.environment.launch()?;
+        let (process, client) = self.implementation_of(key).launch()?;
         client
             .initialize(until)
             .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
@@ -128,10 +128,11 @@ impl Context<'_> {
             named_port: node.behind.and(node.address).map(|address| address.port()),
             cookie: node.cookie.clone(),
         };
-        let started = WireOnlyNode::start(&self.environment.run, &start, until).map_err(|error| match error {
-            StartError::Harness { .. } => Stop::Harness(error.to_string()),
-            error => Stop::Adapter(format!("`{key}` did not start: {error}")),
-        })?;
+        let started =
+            WireOnlyNode::start(&self.implementation_of(key).run, &start, until).map_err(|error| match error {
+                StartError::Harness { .. } => Stop::Harness(error.to_string()),
+                error => Stop::Adapter(format!("`{key}` did not start: {error}")),
+            })?;
         self.relays.name(&started.name, key);
         let node = self.node_mut(key)?;
         node.name.clone_from(&started.name);

@@ -9,7 +9,7 @@ use crate::cluster::{CallError, ControlClient, RpcError};
 use crate::codec::{Undecodable, Unreadable};
 use crate::results::{Blame, Cause, Failure, NodeLog, Outcome, Problem};
 use crate::schema::{Phase, Schema};
-use crate::vectors::{CodecUnderTest, Fault, Finding, Golden, Reading, StreamEnd, TermReading, judge_one};
+use crate::vectors::{CodecUnderTest, Fault, Finding, Reading, StreamEnd, TermReading, Unresolved, judge_one};
 
 use super::answers;
 use super::environment::Environment;
@@ -20,11 +20,16 @@ use super::stop::Stop;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Judges by one vector.
-pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> Outcome {
+pub(super) fn judge(environment: &Environment, case: &Case, vector: &Unresolved) -> Outcome {
     let problem = |blame, message: String, logs| Outcome::Error {
         problem: Box::new(Problem { blame, message, logs, repeat: environment.repeat_of(case) }),
     };
-    let process = match environment.codecs.take(|| environment.launch()) {
+    let vector = match vector.resolved(&environment.schema) {
+        Ok(vector) => vector,
+        Err(wrong) => return problem(Blame::Harness, wrong.to_string(), Vec::new()),
+    };
+    let implementation = environment.implementation();
+    let process = match implementation.codecs.take(|| implementation.launch()) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
@@ -32,7 +37,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
     };
     let deadline = Instant::now() + DEADLINE;
     let mut asked = Asked { client: &process.client, schema: &environment.schema, deadline, crash: None };
-    let finding = judge_one(vector, &mut asked);
+    let finding = judge_one(&vector, &mut asked);
     let crash = asked.crash.take();
     let failure = |cause, sentence: String, lines: Vec<String>| {
         let mut lines = lines.into_iter();
@@ -61,7 +66,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Golden) -> 
         (Finding::Error(message), None) => problem(Blame::Adapter, message, logs(&process)),
     };
     if matches!(outcome, Outcome::Pass | Outcome::Fail { .. }) {
-        environment.codecs.put_back(process);
+        implementation.codecs.put_back(process);
     }
     outcome
 }

@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::render::render;
 use super::resolve::{Body, Golden, VectorSet, resolve};
 use super::terms::ExpectedTerm;
+use super::unresolved::Unresolved;
 use crate::schema::Schema;
 
 const LEDGER: &str = "ids.txt";
@@ -56,6 +57,13 @@ struct Folder {
 
 impl Folder {
     fn read(schema: &Schema, folder: &Path) -> Result<Self, Problem> {
+        let mut read = Self::unresolved(folder)?;
+        read.sets = resolved(schema, folder, &mut read.files)?;
+        Ok(read)
+    }
+
+    /// The files alone: nothing has been computed, and there are no sets.
+    fn unresolved(folder: &Path) -> Result<Self, Problem> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |error: io::Error| Problem { path, what: error.to_string() }
@@ -81,12 +89,11 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ledger::default(),
             Err(error) => return Err(failed(&folder.join(LEDGER))(error)),
         };
-        let sets = resolved(schema, folder, &mut files)?;
-        Ok(Self { paths, texts, files, sets, ledger })
+        Ok(Self { paths, texts, files, sets: Vec::new(), ledger })
     }
 
     fn ids(&self) -> Vec<&str> {
-        self.sets.iter().flat_map(|set| &set.vectors).map(|vector| vector.id.as_str()).collect()
+        self.files.iter().flat_map(FileSet::ids).collect()
     }
 
     /// Every file of the folder as it should be.
@@ -104,12 +111,12 @@ impl Folder {
     fn problems(&self, folder: &Path) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
-        for (path, set) in self.paths.iter().zip(&self.sets) {
+        for (path, file) in self.paths.iter().zip(&self.files) {
             let mut problem = |what| problems.push(Problem { path: path.clone(), what });
-            for Golden { id, .. } in &set.vectors {
-                let slug = id.strip_prefix(&set.family).and_then(|rest| rest.strip_prefix('/'));
+            for id in file.ids() {
+                let slug = id.strip_prefix(&file.family).and_then(|rest| rest.strip_prefix('/'));
                 if !slug.is_some_and(is_slug) {
-                    problem(format!("{id}: an id is {}/words-and-1-digits", set.family));
+                    problem(format!("{id}: an id is {}/words-and-1-digits", file.family));
                 }
                 if !seen.insert(id) {
                     problem(format!("{id} stands twice"));
@@ -144,6 +151,18 @@ pub fn load(schema: &Schema, folder: &Path) -> Result<Corpus, Problem> {
         Some(problem) => Err(problem),
         None => Ok(Corpus { sets: read.sets }),
     }
+}
+
+/// Reads the folder and leaves each vector to be computed when it is asked for: all together they take seconds.
+///
+/// # Errors
+/// The first file that cannot be read, holds a wrong or retired id, or a mutation of nothing.
+pub fn open(folder: &Path) -> Result<Vec<Unresolved>, Problem> {
+    let read = Folder::unresolved(folder)?;
+    if let Some(problem) = read.problems(folder).into_iter().next() {
+        return Err(problem);
+    }
+    Unresolved::all(read.paths, read.files)
 }
 
 /// Everything that is wrong with the folder: what [`load`] finds, requirements that are not `known`, and vectors that every message

@@ -26,6 +26,17 @@ pub(super) struct FileSet {
     pub(super) transcripts: Vec<FileTranscript>,
 }
 
+impl FileSet {
+    /// The ids of its vectors, in the order in which they are resolved.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        let vectors = self.vectors.iter().map(|vector| vector.id.as_str());
+        let terms = self.terms.iter().map(|vector| vector.id.as_str());
+        let streams = self.streams.iter().map(|vector| vector.id.as_str());
+        let transcripts = self.transcripts.iter().map(|vector| vector.id.as_str());
+        vectors.chain(terms).chain(streams).chain(transcripts)
+    }
+}
+
 /// One payload: a message with its fields, or a mutation `of` such a one.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +141,14 @@ impl FileBytes {
         }
         let sha256 = hex::encode(digest(&SHA256, bytes));
         Self::Long(LongBytes { length: bytes.len(), sha256 })
+    }
+
+    /// How many bytes these are.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Plain(hex) => hex.len() / 2,
+            Self::Long(long) => long.length,
+        }
     }
 }
 

@@ -14,11 +14,13 @@ mod resolve;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod unresolved;
 
-pub use corpus::{Corpus, Fill, Problem, check, export, generate, load};
+pub use corpus::{Corpus, Fill, Problem, check, export, generate, load, open};
 pub use file::{StreamEnd, Verdict};
 pub use judge::{CodecUnderTest, Fault, Finding, Reading, VectorOutcome, judge, judge_one};
 pub(crate) use judge::{brief, difference, place, short};
 pub use judge_terms::TermReading;
 pub use resolve::{Body, Expected, Golden, Hmac, ResolveError, ResolveProblem, Step, VectorSet};
 pub use terms::{ExpectedTerm, TermVerdict, Writing};
+pub use unresolved::Unresolved;

@@ -188,7 +188,7 @@ pub(super) fn resolve(schema: &Schema, files: &mut [FileSet]) -> Result<Vec<Vect
     Ok(sets)
 }
 
-fn golden(
+pub(super) fn golden(
     id: &str,
     requirements: &[String],
     note: &Option<String>,
@@ -199,7 +199,7 @@ fn golden(
 }
 
 /// The bytes of a vector that is no mutation.
-fn origin(schema: &Schema, vector: &FileVector) -> Result<Encoded, ResolveProblem> {
+pub(super) fn origin(schema: &Schema, vector: &FileVector) -> Result<Encoded, ResolveProblem> {
     let (Some(name), Some(fields), None) = (&vector.message, &vector.fields, &vector.mutation) else {
         return Err(ResolveProblem::Source);
     };
@@ -210,7 +210,7 @@ fn origin(schema: &Schema, vector: &FileVector) -> Result<Encoded, ResolveProble
     Ok(encode(schema, &message)?)
 }
 
-fn payload(
+pub(super) fn payload(
     schema: &Schema,
     origins: &HashMap<String, Encoded>,
     vector: &mut FileVector,
@@ -281,7 +281,7 @@ pub(super) fn segments(encoded: &Encoded) -> Vec<FileSegment> {
     shown.iter().chain([&others]).map(segment).collect()
 }
 
-fn stream(schema: &Schema, vector: &mut FileStream) -> Result<Body, ResolveProblem> {
+pub(super) fn stream(schema: &Schema, vector: &mut FileStream) -> Result<Body, ResolveProblem> {
     let given = |name: &str, json| match Value::from_json(schema, name, &Type::Rest, json)? {
         Value::Bytes(bytes) => Ok(bytes),
         _ => Err(ResolveProblem::Bytes("a part is bytes")),
@@ -353,7 +353,7 @@ impl Party {
     }
 }
 
-fn transcript(schema: &Schema, vector: &mut FileTranscript) -> Result<Body, ResolveProblem> {
+pub(super) fn transcript(schema: &Schema, vector: &mut FileTranscript) -> Result<Body, ResolveProblem> {
     let (initiator, acceptor) = (Party::new(&vector.initiator)?, Party::new(&vector.acceptor)?);
     if (vector.outcome == Outcome::Session) != (initiator.cookie == acceptor.cookie) {
         let found = if initiator.cookie == acceptor.cookie { "equal cookies" } else { "different cookies" };

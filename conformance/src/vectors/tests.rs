@@ -440,6 +440,46 @@ fn filling_leaves_only_requirements_to_people() {
 }
 
 #[test]
+fn each_vector_alone_is_what_it_is_among_all() {
+    let alone = open(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../vectors")).unwrap();
+    assert_eq!(alone.len(), corpus().vectors().count());
+    let bytes = |golden: &Golden| match &golden.body {
+        Body::Payload { encoded, .. } | Body::Term { encoded, .. } => encoded.payload(),
+        Body::Stream { chunks, .. } => chunks.concat(),
+        Body::Transcript { steps } => steps.iter().flat_map(|step| step.encoded.payload()).collect(),
+    };
+    for vector in &alone {
+        let resolved = vector.resolved(&own()).unwrap();
+        let among = corpus().vectors().find(|golden| golden.id == vector.id()).unwrap();
+        assert!(bytes(&resolved) == bytes(among), "{}", vector.id());
+        assert_eq!((&resolved.requirements, &resolved.note), (&among.requirements, &among.note));
+        if let (Some(length), Body::Payload { encoded, .. }) = (vector.length_in(Phase::Session), &resolved.body) {
+            assert_eq!(length, encoded.length(), "{}", vector.id());
+        }
+    }
+}
+
+#[test]
+fn a_vector_alone_is_compared_with_its_file() {
+    let folder = Folder::new(TYPICAL);
+    let alone = |folder: &Folder| open(folder.folder.path()).unwrap()[0].resolved(&folder.schema);
+    let says = |folder: &Folder, what: &str| {
+        let problem = alone(folder).unwrap_err().to_string();
+        assert!(problem.contains("a/m-typical: ") && problem.contains(what), "{problem}");
+    };
+    says(&folder, "not as `cargo xtask vectors generate` writes it");
+    folder.generate(Fill::Gaps).unwrap();
+    assert!(alone(&folder).is_ok());
+    let text = fs::read_to_string(folder.file()).unwrap();
+    fs::write(folder.file(), text.replacen("6869", "6868", 1)).unwrap();
+    says(&folder, "not as `cargo xtask vectors generate` writes it");
+    folder.write(&TYPICAL.replace("valid", "malformed"));
+    says(&folder, "says malformed, and the codec finds valid");
+    folder.write(&TYPICAL.replace("a/m", "b/m"));
+    assert!(open(folder.folder.path()).unwrap_err().to_string().contains("b/m-typical: an id is a/"));
+}
+
+#[test]
 fn checking_finds_what_is_wrong() {
     let folder = Folder::new(TYPICAL);
     let has = |problems: &[String], what: &str| {
