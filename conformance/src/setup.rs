@@ -173,7 +173,6 @@ fn claims_of(options: &Options) -> Claims {
 }
 
 fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims) -> Result<Ready, SetupError> {
-    let deviations = manifest.deviations.clone();
     let implementation = introduced(manifest, options, claims)?;
     let facts = implementation.facts.clone();
     let deviations = implementation.manifest.deviations.clone();

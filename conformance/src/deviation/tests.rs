@@ -1,7 +1,5 @@
 //! Each kind of rot, in files and against results.
 
-use std::collections::BTreeMap;
-
 use super::file::Deviations;
 use super::{judge, write};
 use crate::requirement::{Level, Requirement, Spec};

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::claims;
 use super::conversation::{Conversation, Over, UNKNOWN_METHOD};
 use super::report::{Check, Report};
 use crate::cluster::{CallError, CommandLine, Exit, Initialized, Manifest};
+use crate::probe::{self, ProbeFinding};
 
 /// How long a connection to a node on this machine may take to be accepted.
 const ACCEPTED: Duration = Duration::from_secs(5);
@@ -220,9 +220,40 @@ impl Doctor<'_> {
             );
             return Ok(());
         }
-        let mut conversation = self.begin(Check::Claims)?;
-        let _ = start(&mut conversation, "doctor@127.0.0.1:0")?;
-        claims::examine(&mut conversation, &initialized.capabilities)
+        let findings = match probe::capabilities(self.run, &initialized.capabilities) {
+            Ok(findings) => findings,
+            Err(message) => {
+                self.report.leave(Check::Claims, message);
+                return Ok(());
+            }
+        };
+        let problems: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.claimed)
+            .filter_map(|finding| Some(format!("`{}`: {}", finding.capability, finding.problem.as_ref()?)))
+            .collect();
+        if !problems.is_empty() {
+            self.report.fail(
+                Check::Claims,
+                format!("`initialize` claims what is not there:\n{}", problems.join("\n")),
+                "claim a capability in `initialize` when all its methods are there: what is claimed is judged",
+            );
+            return Ok(());
+        }
+        let listed = |claimed: bool| {
+            let fits = |finding: &&ProbeFinding| finding.claimed == claimed && finding.problem.is_none();
+            findings.iter().filter(fits).map(|finding| finding.capability.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let mut seen = if initialized.capabilities.is_empty() {
+            "none is claimed".to_owned()
+        } else {
+            format!("there: {}", listed(true))
+        };
+        if !listed(false).is_empty() {
+            seen.push_str(&format!("; there and not claimed: {}", listed(false)));
+        }
+        self.report.pass(Check::Claims, seen);
+        Ok(())
     }
 
     fn end_of_input(&mut self) -> Result<(), Over> {

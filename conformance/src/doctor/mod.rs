@@ -1,10 +1,9 @@
 //! The doctor: is an adapter alone as `spec/control.md` has it? Says nothing about the protocol's requirements, and gives no case its verdict.
 //!
-//! In reading order: what is checked and what was found (`report`), an adapter on control lines (`adapter`, with one conversation a check),
-//! whether what it claims is there (`claims`), and a wire-only node (`wire_only`, with a handshake of its own in `initiator`).
+//! In reading order: what is checked and what was found (`report`), an adapter on control lines (`adapter`, with one conversation a check;
+//! whether what it claims is there, [`crate::probe`] finds out), and a wire-only node (`wire_only`, with a handshake of its own in `initiator`).
 
 mod adapter;
-mod claims;
 mod conversation;
 mod initiator;
 mod report;
