@@ -66,6 +66,20 @@ impl Group {
         (group == self.0 && !is_dead).then(|| Member { id, command: command.to_owned() })
     }
 
+    /// Whether every thread of every member stands still. A signal is sent to a process, and its threads stop one by one, each when the system
+    /// comes to it. Without `/proc` there is no telling, and the answer is yes.
+    pub(crate) fn stands_still(self) -> bool {
+        self.members().iter().all(|member| {
+            let Ok(threads) = fs::read_dir(format!("/proc/{}/task", member.id)) else { return true };
+            threads.flatten().all(|thread| {
+                // A thread that has ended meanwhile runs no more, either.
+                let Ok(stat) = fs::read_to_string(thread.path().join("stat")) else { return true };
+                let state = stat.rsplit_once(')').and_then(|(_, after)| after.split_whitespace().next());
+                matches!(state, Some("T" | "t" | "Z" | "X") | None)
+            })
+        })
+    }
+
     /// Resident memory of all members in bytes. `None` where the system does not tell.
     pub(crate) fn resident_memory(self) -> Option<u64> {
         self.sum_of_memory("VmRSS:")

@@ -26,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a node that is asked to end when its owner is dropped has before it is killed.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// Between two looks at whether a process stands still.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// A running node. When dropped, also by a panic, its whole process group is ended and reaped.
 #[derive(Debug)]
 pub struct NodeProcess {
@@ -205,9 +208,17 @@ impl NodeProcess {
         self.wait(Instant::now() + STRAGGLING * 5)
     }
 
-    /// Stops it in the middle of whatever it does (SIGSTOP).
-    pub fn freeze(&self) {
+    /// Stops it in the middle of whatever it does (SIGSTOP), and waits until all its threads stand still; whether they do before the deadline.
+    pub fn freeze(&self, deadline: Instant) -> bool {
         self.inner.signal(Signal::SIGSTOP);
+        while !self.inner.group.stands_still() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            // The system tells nobody when a thread has stopped.
+            thread::sleep(LOOK_AGAIN);
+        }
+        true
     }
 
     /// Lets it go on after [`NodeProcess::freeze`] (SIGCONT).
@@ -337,6 +348,11 @@ impl Inner {
 
     pub(crate) fn log_tail(&self) -> String {
         self.log.tail(20)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn group(&self) -> Group {
+        self.group
     }
 
     fn signal(&self, signal: Signal) {

@@ -102,12 +102,23 @@ fn a_node_can_be_frozen_and_measured() {
     let process = spawn("while read line; do echo $line >&2; done");
     assert!(process.resident_memory().unwrap() > 0);
     assert!(process.open_files().unwrap() >= 3);
-    process.freeze();
+    assert!(process.freeze(Instant::now() + Duration::from_secs(10)));
     process.inner().write_line(b"hello\n".to_vec());
     assert_eq!(process.wait(Instant::now() + Duration::from_millis(30)), None);
     assert_eq!(process.log(), []);
     process.thaw();
     await_log(&process, "hello");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_frozen_stands_still_as_a_whole() {
+    let process = spawn("for i in 1 2 3; do while :; do :; done & done; echo ready >&2; wait");
+    await_log(&process, "ready");
+    let group = process.inner().group();
+    assert!(!group.stands_still());
+    assert!(process.freeze(Instant::now() + Duration::from_secs(10)));
+    assert!(group.stands_still() && group.members().len() == 4);
 }
 
 #[test]

@@ -223,11 +223,13 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Freezes a node's process.
+    /// Freezes a node's process, so that nothing of it does anything any more when this returns.
     pub(super) fn freeze_node(&mut self, key: &str) -> StepResult {
         let key = self.node_key(Some(key))?;
-        self.node(&key)?.running()?.process().freeze();
-        Ok(())
+        if self.node(&key)?.running()?.process().freeze(self.deadline) {
+            return Ok(());
+        }
+        Err(Stop::Harness(format!("the system did not freeze the process of `{key}` in time")))
     }
 
     /// Lets a frozen process go on.
