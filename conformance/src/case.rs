@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::{Delivery, DeliveryCase};
 use crate::matrix::MatrixCase;
 use crate::requirement::{Level, Spec};
+use crate::rung::Rung;
 use crate::scenario::load::Loaded;
 use crate::schema::Schema;
 use crate::vectors::Unresolved;
@@ -166,6 +167,12 @@ impl Case {
         let Kind::Matrix(matrix) = &self.kind else { return None };
         let input = filter.strip_prefix(&self.id)?.strip_prefix('[')?.strip_suffix(']')?;
         Some(Self::of_matrix(spec, matrix.alone(input)?))
+    }
+
+    /// The rung that it belongs to.
+    #[must_use]
+    pub fn rung(&self) -> Rung {
+        Rung::of(&self.family, &self.needs)
     }
 
     /// Whether a filter of the command line selects this case: a part of its id, or one of its requirements.

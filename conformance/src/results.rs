@@ -11,6 +11,7 @@ use crate::delivery::Delivery;
 pub use crate::deviation::{Deviation, DeviationProblem, DeviationReport, ProblemKind};
 use crate::matrix::{Class, State};
 use crate::requirement::Level;
+use crate::rung::Rung;
 
 /// Name of the format, in the file's `format`.
 pub const FORMAT: &str = "snowproof-results";
@@ -32,6 +33,9 @@ pub struct Results {
     pub command: String,
     /// Filters that selected the cases; none means all of them, and only then is anything said about conformance as a whole.
     pub filters: Vec<String>,
+    /// The highest rung whose cases were run, where that is not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<Rung>,
     /// How many cases the filters select besides and the run left out: those of the slow set, or all others.
     #[serde(default)]
     pub left_out: usize,
@@ -40,12 +44,12 @@ pub struct Results {
     pub delivery: Delivery,
     /// What was judged.
     pub node: NodeFacts,
-    /// What the file of known deviations came to, where the manifest names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deviations: Option<DeviationReport>,
     /// The implementations of a run of mixed clusters; none where there is one implementation, which is `node`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub implementations: Vec<NodeFacts>,
+    /// What the file of known deviations came to, where the manifest names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviations: Option<DeviationReport>,
     /// Every requirement of the spec, judged or not.
     pub requirements: Vec<RequirementRow>,
     /// Every case that was selected, once a repetition, in the order of their ids.
@@ -113,6 +117,9 @@ pub struct CaseResult {
     pub family: String,
     /// MUST if any of its requirements is one.
     pub level: Level,
+    /// The rung that it belongs to; none in files of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Rung>,
     /// The requirements that it judges.
     pub requirements: Vec<String>,
     /// Which repetition this is, from 1.
@@ -146,7 +153,7 @@ pub enum Blamed {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,
     },
-    /// These together, by the node that each plays: it passes with the reference in the place of any of them.
+    /// These together, by the node that each plays: none breaks it where the reference plays the others.
     Combination {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,
@@ -364,6 +371,12 @@ impl Conclusion {
 }
 
 impl Results {
+    /// Whether cases of every rung were asked for.
+    #[must_use]
+    pub fn is_of_all_rungs(&self) -> bool {
+        self.up_to.is_none_or(|rung| rung == Rung::TOP)
+    }
+
     /// What the run comes to. A run without a verdict in some case cannot conform; one where only SHOULD cases failed does.
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
@@ -392,5 +405,48 @@ impl Results {
     pub fn deviating(&self) -> usize {
         let known = self.cases.iter().filter(|case| case.deviation.is_some());
         known.map(|case| case.id.as_str()).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// Results for tests: whatever a test does not say is empty.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+
+    pub(crate) fn case(id: &str, outcome: Outcome) -> CaseResult {
+        CaseResult {
+            id: id.to_owned(),
+            title: String::new(),
+            family: "f".to_owned(),
+            level: Level::Must,
+            rung: None,
+            requirements: Vec::new(),
+            repetition: 1,
+            duration_ms: 0,
+            outcome,
+            deviation: None,
+            cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
+        }
+    }
+
+    pub(crate) fn results(cases: Vec<CaseResult>) -> Results {
+        Results {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            started_unix_ms: 0,
+            duration_ms: 0,
+            command: String::new(),
+            filters: Vec::new(),
+            up_to: None,
+            left_out: 0,
+            delivery: Delivery::Whole,
+            node: NodeFacts::default(),
+            implementations: Vec::new(),
+            deviations: None,
+            requirements: Vec::new(),
+            cases,
+        }
     }
 }

@@ -33,7 +33,7 @@ const CHECKS: &[Check] = &[
     (
         "tests of the harness",
         "cargo",
-        &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes"],
+        &["test", "--quiet", "-p", "conformance", "--lib", "--bins", "--test", "trivial_nodes", "--test", "doctor"],
     ),
     ("hazards", "xtask", &["hazards", "--check"]),
     ("simulation", "xtask", &["simulate", "--seed", "1", "--schedules", "100000"]),
@@ -66,6 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .args(*words)
             .current_dir(&root)
             .env("RUSTDOCFLAGS", "--deny warnings")
+            // No check is left out because a program is not there.
+            .env("SNOW_REQUIRE_ALL", "1")
             .status()
             .with_context(|| format!("{program} could not be run"))?;
         if !status.success() {

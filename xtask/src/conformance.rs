@@ -1,11 +1,10 @@
 //! `cargo xtask conformance`: judge one node.
 
-use std::fs::{self, File};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -13,13 +12,14 @@ use conformance::account::account;
 use conformance::case::{Case, CaseSet};
 use conformance::delivery::Delivery;
 use conformance::deviation::{self, Deviations};
-use conformance::report::{self, Detail};
-use conformance::results::{Outcome, Results};
+use conformance::results::Results;
 use conformance::run::{self, Options};
+use conformance::rung::Rung;
 use conformance::setup;
 use conformance::suite::{Selection, Suite};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::outputs::OutputArguments;
+use crate::progress::Progress;
 use crate::workspace;
 
 /// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
@@ -33,30 +33,23 @@ pub(crate) struct Arguments {
     /// Which cases: those that are quick (two minutes), those that are slow by their nature (ten), or all. A case that is named in full is run anyway.
     #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
     set: Set,
+    /// Only cases up to this rung: 0 bytes, 1 wire, 2 membership, 3 registry, 4 room, 5 process, 6 supervisor (number or name).
+    #[arg(long, value_name = "N")]
+    rung: Option<Rung>,
     /// List the selected cases and run none.
     #[arg(long)]
     list: bool,
     /// How many cases are run at once [default: four a core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Write the results as JSON (conformance/results.md describes them).
-    #[arg(long, value_name = "FILE.json")]
-    results: Option<PathBuf>,
-    /// Write a JUnit report.
-    #[arg(long, value_name = "FILE.xml")]
-    junit: Option<PathBuf>,
     /// Run every case so many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
     /// Write the failures of this run as known deviations, to the manifest's file or this one, and excuse none (conformance/results.md describes it).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     write_deviations: Option<Option<PathBuf>>,
-    /// Show each failure in full, and not one of each kind.
-    #[arg(long)]
-    each_failure: bool,
-    /// Name the slowest cases at the end.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
-    slowest: Option<usize>,
+    #[command(flatten)]
+    outputs: OutputArguments,
     /// How what scripted peers send arrives: as it is sent, byte by byte, in segments with pauses, or together with what follows.
     #[arg(long, value_name = "SCHEDULE", value_enum, default_value_t = Schedule::Whole)]
     delivery: Schedule,
@@ -119,12 +112,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(selection) => selection,
         Err(message) => bail!(message),
     };
+    let (cases, left_out) = match arguments.rung {
+        None => (cases, left_out),
+        Some(rung) => {
+            let cases = up_to(rung, cases)?;
+            // What the other set has above the rung is not left out by the choice of the set.
+            let all = suite.select(&arguments.filter, CaseSet::All).map_err(anyhow::Error::msg)?.cases;
+            let left_out = all.iter().filter(|case| case.rung() <= rung).count() - cases.len();
+            (cases, left_out)
+        }
+    };
     if arguments.list {
         list(&cases);
         return Ok(ExitCode::SUCCESS);
     }
     // Found out now, not when the run is over.
-    let outputs = Outputs::open(arguments)?;
+    let outputs = arguments.outputs.open()?;
     let manifest = match &arguments.node {
         Some(path) => path.clone(),
         None => workspace::default_manifest()?,
@@ -152,39 +155,47 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(ready) => ready,
         Err(code) => return Ok(code),
     };
+    if let Some(rung) = arguments.rung {
+        repeat.push_str(&format!(" --rung {}", rung.number()));
+    }
     let known = match Known::of(arguments, &ready, &suite)? {
         Ok(known) => known,
         Err(code) => return Ok(code),
     };
     let excused = known.excused();
     let mut results = play(arguments, &ready, &cases, left_out, repeat, excused);
+    results.up_to = arguments.rung;
     account(&suite.cases, arguments.set.into(), &mut results);
     if let Some(deviations) = excused {
         deviation::judge(deviations, &mut results);
     }
-    let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
-    print!("{}", report::failures(&results, detail));
-    println!("{}", report::summary(&results).trim_end());
-    if let Some(count) = arguments.slowest {
-        slowest(&results, count);
-    }
+    arguments.outputs.print(&results);
     outputs.write(&results)?;
     known.write(&suite, &results)?;
     Ok(ExitCode::from(results.conclusion().exit_code()))
 }
 
-fn list(cases: &[Case]) {
+/// The cases up to a rung.
+fn up_to(rung: Rung, cases: Vec<Case>) -> anyhow::Result<Vec<Case>> {
+    let kept: Vec<Case> = cases.into_iter().filter(|case| case.rung() <= rung).collect();
+    if kept.is_empty() {
+        bail!("all selected cases are above {rung}: leave `--rung` out");
+    }
+    Ok(kept)
+}
+
+/// One line a case: its level, its id, what it judges.
+pub(crate) fn list(cases: &[Case]) {
     // A reader such as `head` may close the pipe.
     let mut out = std::io::stdout().lock();
     for case in cases {
-        if writeln!(out, "{:<7} {}  [{}]", case.level, case.id, case.requirements.join(" ")).is_err() {
+        if writeln!(out, "{:<7} {}  {}  [{}]", case.level, case.rung().number(), case.id, case.requirements.join(" "))
+            .is_err()
+        {
             return;
         }
     }
 }
-
-/// After how many cases a line is printed where there is no terminal.
-const REPORTED: u64 = 250;
 
 fn play(
     arguments: &Arguments,
@@ -194,15 +205,6 @@ fn play(
     repeat: String,
     known: Option<&Deviations>,
 ) -> Results {
-    let total = cases.len() as u64 * u64::from(arguments.repeat);
-    let bar = ProgressBar::with_draw_target(
-        Some(total),
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {pos}/{len} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
     let options = Options {
         jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
         repeat: arguments.repeat,
@@ -210,32 +212,13 @@ fn play(
         filters: arguments.filter.clone(),
         left_out,
     };
-    let mut failed = 0;
+    let mut progress = Progress::of(cases.len() as u64 * u64::from(arguments.repeat));
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
-        let is_known = known.is_some_and(|known| known.knows(result));
-        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) && !is_known {
-            failed += 1;
-            bar.suspend(|| eprintln!("not passed: {}", result.id));
-        }
-        bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
-        bar.inc(1);
-        // Where nobody draws a bar, a line now and then says that it goes on.
-        if bar.is_hidden() && bar.position().is_multiple_of(REPORTED) {
-            eprintln!("{} of {total} cases, {failed} not passed", bar.position());
-        }
+        progress.hears_of(result, known.is_some_and(|known| known.knows(result)));
         true
     });
-    bar.finish_and_clear();
+    progress.end();
     results
-}
-
-fn slowest(results: &Results, count: usize) {
-    let mut cases: Vec<_> = results.cases.iter().collect();
-    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
-    println!("\nslowest cases");
-    for case in cases.into_iter().take(count) {
-        println!("{:>6} ms  {}", case.duration_ms, case.id);
-    }
 }
 
 /// What is known of failures: deviations that excuse them, or a file that they are to be written to.
@@ -293,35 +276,4 @@ impl Known {
         }
         Ok(())
     }
-}
-
-/// The files to write, opened before the run.
-struct Outputs {
-    results: Option<(PathBuf, File)>,
-    junit: Option<(PathBuf, File)>,
-}
-
-impl Outputs {
-    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
-        let open = |path: &Option<PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some((path.clone(), create(path)?)))
-        };
-        Ok(Self { results: open(&arguments.results)?, junit: open(&arguments.junit)? })
-    }
-
-    fn write(self, results: &Results) -> anyhow::Result<()> {
-        if let Some((path, file)) = self.results {
-            serde_json::to_writer_pretty(&file, results).with_context(|| format!("writing {}", path.display()))?;
-        }
-        if let Some((path, mut file)) = self.junit {
-            let text = report::junit(results).context("making the JUnit report")?;
-            file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
-        }
-        Ok(())
-    }
-}
-
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("{} cannot be written", path.display()))
 }

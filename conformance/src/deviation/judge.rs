@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::date::Date;
 use super::file::{Deviations, Entry};
-use crate::needs::MEASURING;
+use crate::needs::SURROUNDINGS;
 use crate::results::{CaseResult, Cause, Deviation, DeviationProblem, DeviationReport, Outcome, ProblemKind, Results};
 
 /// How many cases a problem names.
@@ -81,7 +81,7 @@ fn standing(entry: &Entry, outcomes: &[&Outcome]) -> Standing {
         match outcome {
             Outcome::Pass => passed += 1,
             Outcome::Fail { failure } => drop(failed.insert((&failure.requirement, failure.cause))),
-            Outcome::Skipped { missing } if missing != MEASURING => wanting = Some(missing),
+            Outcome::Skipped { missing } if !SURROUNDINGS.contains(&missing.as_str()) => wanting = Some(missing),
             Outcome::Skipped { .. } | Outcome::Error { .. } => {}
         }
     }

@@ -1,14 +1,9 @@
 //! Each kind of rot, in files and against results.
 
-use std::collections::BTreeMap;
-
 use super::file::Deviations;
 use super::{judge, write};
-use crate::delivery::Delivery;
 use crate::requirement::{Level, Requirement, Spec};
-use crate::results::{
-    Blame, CaseResult, Cause, Conclusion, FORMAT, Failure, NodeFacts, Outcome, Problem, ProblemKind, Results, VERSION,
-};
+use crate::results::{Blame, CaseResult, Cause, Conclusion, Failure, Outcome, Problem, ProblemKind, Results, sample};
 
 /// 2026-11-28.
 const TODAY: u64 = 1_795_824_000_000;
@@ -84,34 +79,10 @@ fn skipped(missing: &str) -> Outcome {
 
 fn results(cases: Vec<(&str, Outcome)>) -> Results {
     let case = |(id, outcome): (&str, Outcome)| CaseResult {
-        id: id.to_owned(),
-        title: String::new(),
-        family: "f".to_owned(),
-        level: Level::Must,
         requirements: vec!["F-1".to_owned()],
-        repetition: 1,
-        duration_ms: 0,
-        outcome,
-        deviation: None,
-        cells: Vec::new(),
-        nodes: BTreeMap::new(),
-        blame: None,
+        ..sample::case(id, outcome)
     };
-    Results {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        started_unix_ms: TODAY,
-        duration_ms: 0,
-        command: String::new(),
-        filters: Vec::new(),
-        left_out: 0,
-        delivery: Delivery::Whole,
-        node: NodeFacts::default(),
-        implementations: Vec::new(),
-        deviations: None,
-        requirements: Vec::new(),
-        cases: cases.into_iter().map(case).collect(),
-    }
+    Results { started_unix_ms: TODAY, ..sample::results(cases.into_iter().map(case).collect()) }
 }
 
 /// The kinds of what is wrong after a run, what they say, and the results.

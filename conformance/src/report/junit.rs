@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::results::{Outcome, Results};
 
-use super::failure;
+use super::{failure, interop};
 
 /// The run as JUnit XML: one suite a family.
 ///
@@ -51,8 +51,8 @@ pub fn junit(results: &Results) -> Result<String, quick_junit::SerializeError> {
                 }
             };
             let name = match case.repetition {
-                1 => case.id.clone(),
-                repetition => format!("{} #{repetition}", case.id),
+                1 => interop::with_cast(case),
+                repetition => format!("{} #{repetition}", interop::with_cast(case)),
             };
             let mut test = TestCase::new(name, status);
             test.set_time(Duration::from_millis(case.duration_ms));

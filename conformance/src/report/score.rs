@@ -66,7 +66,7 @@ pub(super) fn score(results: &Results) -> String {
         }
     }
     // A run of a few selected cases leaves most of them open.
-    if results.filters.is_empty() {
+    if results.filters.is_empty() && results.is_of_all_rungs() && results.implementations.is_empty() {
         for (reason, ids) in &open {
             let _ = write!(text, "\nnot judged, {}: {}", words(reason), ids.join(" "));
         }

@@ -43,6 +43,9 @@ pub fn summary(results: &Results) -> String {
         let _ = writeln!(text, "{} cases of the other set were not run (`--set all` runs them, too)", results.left_out);
     }
     text.push_str(&deviations(results));
+    if let Some(line) = super::rung(results) {
+        let _ = writeln!(text, "{line}");
+    }
     let _ = writeln!(text, "{}", quote(results));
     text
 }
@@ -118,8 +121,11 @@ fn quote(results: &Results) -> String {
         _ => "",
     };
     let verb = match conclusion {
+        Conclusion::Conforms if !results.implementations.is_empty() => {
+            "keeps in mixed clusters what was selected of".to_owned()
+        }
         Conclusion::Conforms | Conclusion::ConformsWithDeviations => {
-            if !results.filters.is_empty() {
+            if !results.filters.is_empty() || !results.is_of_all_rungs() {
                 format!("passes{known} what was selected of")
             } else if results.left_out > 0 {
                 format!("conforms{known}, as far as the cases that were run tell, to")

@@ -35,6 +35,7 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         title: case.title.clone(),
         family: case.family.clone(),
         level: case.level,
+        rung: Some(case.rung()),
         requirements: case.requirements.clone(),
         repetition,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),

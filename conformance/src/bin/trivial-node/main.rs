@@ -2,15 +2,19 @@
 //!
 //! `trivial-node <mode>` speaks the control protocol agreeably and does nothing useful on the wire; `trivial-node <mode>
 //! <name> <host> <port> <cookie file>` is the same without the control protocol. Some modes are adapters that break the
-//! control protocol instead, for tests of the harness itself.
+//! control protocol instead, for tests of the harness itself; `liar <lie>` and `acceptor <slip> …` are right but for one thing, for those of the doctor.
 
+mod acceptor;
 mod control;
+mod liar;
 mod wire;
 
 use std::process::ExitCode;
 use std::{env, thread};
 
+use acceptor::Slip;
 use control::Habit;
+use liar::Lie;
 use wire::Manner;
 
 const USAGE: &str = "usage: trivial-node MODE [NAME HOST PORT COOKIE_FILE]
@@ -18,7 +22,8 @@ on the wire:  close    closes each connection at once
               stall    accepts connections and says nothing
               agree    answers each step of the handshake with random bytes, and checks nothing
               garbage  sends random bytes over TLS
-as adapters:  exit-at-start  never-answers  babble  wrong-id  bad-result  skips-seq  leaves-child  ignores-end";
+as adapters:  exit-at-start  never-answers  babble  wrong-id  bad-result  skips-seq  leaves-child  ignores-end
+for the doctor: liar LIE, acceptor SLIP NAME HOST PORT COOKIE_FILE";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -26,6 +31,11 @@ fn main() -> ExitCode {
     match words[..] {
         [mode, name, host, port, _cookie_file] => match (manner(mode), port.parse()) {
             (Some(manner), Ok(port)) => stay_on_the_wire(manner, name, host, port),
+            _ => usage(),
+        },
+        ["liar", lie] => Lie::of(lie).map_or_else(usage, liar::serve),
+        ["acceptor", slip, name, host, port, cookie_file] => match (Slip::of(slip), port.parse()) {
+            (Some(slip), Ok(port)) => acceptor::serve(slip, name, host, port, cookie_file),
             _ => usage(),
         },
         [mode] => match (manner(mode), habit(mode)) {
