@@ -11,10 +11,13 @@ const SHOWN: usize = 120;
 /// How many cases are named of one failure and one reason.
 const NAMED: usize = 4;
 
+/// What known deviations have in common that are told together: the fingerprint, the reason, the link.
+type Kind<'a> = (String, &'a str, &'a Option<String>);
+
 /// The known deviations, those of one failure and one reason together, and the problems of their file; empty where there is neither.
 pub(super) fn deviations(results: &Results) -> String {
     let mut text = String::new();
-    let mut kinds: IndexMap<(String, &str, &Option<String>), Vec<(&CaseResult, &Deviation)>> = IndexMap::new();
+    let mut kinds: IndexMap<Kind<'_>, Vec<(&CaseResult, &Deviation)>> = IndexMap::new();
     for case in &results.cases {
         if let (Some(deviation), Outcome::Fail { failure }) = (&case.deviation, &case.outcome) {
             let fingerprint = format!("{}, {}", failure.requirement, failure.cause);

@@ -115,3 +115,79 @@ fn words(reason: &Reason) -> String {
         Reason::Unknown => "not run".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Results with a requirement for each of `not_run`, and cases that judge one requirement each.
+    fn results(not_run: &[(&str, Value)], cases: &[(&str, Value)]) -> Results {
+        let requirement = |(id, why): &(&str, Value)| json!({"id": id, "level": "MUST", "text": "", "not_run": why});
+        let case = |(id, verdict): &(&str, Value)| {
+            let mut case = json!({
+                "id": format!("f/{}", id.to_lowercase()), "title": "", "family": "f", "level": "MUST", "requirements": [id],
+                "repetition": 1, "duration_ms": 0,
+            });
+            case.as_object_mut().unwrap().extend(verdict.as_object().unwrap().clone());
+            case
+        };
+        serde_json::from_value(json!({
+            "format": "snowproof-results", "version": 1, "started_unix_ms": 0, "duration_ms": 0, "command": "", "filters": [],
+            "node": {"name": "n", "language": "", "version": null, "manifest": "", "capabilities": []},
+            "requirements": not_run.iter().map(requirement).collect::<Vec<_>>(),
+            "cases": cases.iter().map(case).collect::<Vec<_>>(),
+        }))
+        .unwrap()
+    }
+
+    fn failed(requirement: &str) -> Value {
+        json!({"verdict": "fail", "failure": {
+            "requirement": requirement, "sentence": "", "cause": "crash", "place": null, "expected": null, "actual": null,
+            "bytes": null, "meanwhile": [], "sessions": [], "logs": [], "repeat": "",
+        }})
+    }
+
+    #[test]
+    fn the_score_is_out_of_all_and_says_why_not() {
+        let mut known = failed("X-3");
+        known["deviation"] = json!({"case": "f/x-3", "reason": "r", "review": "2999-01-01", "place": "known.yaml:1"});
+        let problem = json!({"blame": "harness", "message": "", "logs": [], "repeat": ""});
+        let ids = ["X-1", "X-2", "X-3", "X-4", "X-5", "X-6", "X-7"].map(|id| (id, Value::Null));
+        let absent = [("Y-1", json!("other_set")), ("Y-2", json!("not_selected")), ("Y-3", json!("no_case"))];
+        let skipped = |missing: &str| json!({"verdict": "skipped", "missing": missing});
+        let results = results(
+            &[&ids[..], &absent[..]].concat(),
+            &[
+                ("X-1", json!({"verdict": "pass"})),
+                ("X-1", skipped("rooms")),
+                ("X-2", failed("X-2")),
+                ("X-3", known),
+                ("X-4", skipped("rooms")),
+                ("X-4", skipped("process")),
+                ("X-4", skipped("process")),
+                ("X-5", skipped("rooms")),
+                ("X-6", json!({"verdict": "error", "problem": problem})),
+                ("X-7", failed("X-2")),
+            ],
+        );
+        let score = score(&results);
+        let lines: Vec<&str> = score.lines().collect();
+        assert_eq!(
+            lines[0],
+            "1 of 10 MUST requirements kept, 1 broken, 1 broken as is known, 7 not judged (1 for want of process; 1 for want of \
+             rooms; 1 in the set that was not run; 1 not selected; 1 without a case; 1 without a verdict; 1 behind failures of others)"
+        );
+        assert_eq!(lines[1..3], ["broken: X-2", "broken as is known: X-3"]);
+        assert_eq!(lines[3], "not judged, for want of process: X-4");
+        assert_eq!(lines.len(), 10, "{score}");
+    }
+
+    #[test]
+    fn a_selection_is_not_told_each_id_that_it_left_out() {
+        let mut results = results(&[("X-1", Value::Null)], &[]);
+        results.filters.push("f/x".to_owned());
+        assert_eq!(score(&results), "0 of 1 MUST requirements kept, 0 broken, 1 not judged (1 not run)");
+    }
+}
