@@ -44,6 +44,7 @@ const CHECKS: &[Check] = &[
     // Few at a time: each is about many connections or many bytes.
     ("slow cases", "xtask", &["conformance", "--set", "slow", "--jobs", "2"]),
     ("cases as tests", "cargo", &["test", "--quiet", "-p", "conformance", "--test", "conformance", "right-cookie"]),
+    ("mixed clusters", "xtask", &["interop", "--require-all", "--nodes", "reference,python"]),
     ("trivial nodes", "xtask", &["trivial"]),
     ("faults", "xtask", &["faults"]),
 ];
