@@ -185,6 +185,15 @@ impl Case {
         in_set || filters.iter().any(|filter| self.id == *filter || self.id.split('[').next() == Some(filter))
     }
 
+    /// The keys of the nodes that its scenario names, in its order; none for vectors and the like, which have one node.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<&str> {
+        match &self.kind {
+            Kind::Scenario(loaded, _) => loaded.scenario.nodes.keys().map(String::as_str).collect(),
+            Kind::Vector(_) | Kind::Matrix(_) | Kind::Delivery(_) => Vec::new(),
+        }
+    }
+
     /// Whether it waits for timers: such cases are started first, so that the others fill their waiting.
     #[must_use]
     pub fn waits(&self) -> bool {

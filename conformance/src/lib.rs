@@ -28,6 +28,7 @@ mod relay;
 pub mod websocket;
 
 pub mod fuzz;
+pub mod probe;
 pub mod run;
 pub mod runner;
 pub mod setup;

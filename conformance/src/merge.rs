@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::case::CaseSet;
-use crate::results::{CaseResult, FORMAT, Outcome, RequirementRow, Results, VERSION};
+use crate::results::{CaseResult, FORMAT, NodeFacts, Outcome, RequirementRow, Results, VERSION};
 use crate::run;
 use crate::suite::Suite;
 
@@ -226,9 +226,13 @@ impl Part {
 
     /// Who was judged, as far as it has to be the same.
     fn node(&self) -> String {
-        let node = &self.results.node;
-        let version = node.version.as_deref().unwrap_or("of no version");
-        format!("{} {version} ({}; {})", node.name, node.language, node.capabilities.join(" "))
+        let described = |node: &NodeFacts| {
+            let version = node.version.as_deref().unwrap_or("of no version");
+            format!("{} {version} ({}; {})", node.name, node.language, node.capabilities.join(" "))
+        };
+        let all: Vec<String> =
+            [&self.results.node].into_iter().chain(&self.results.implementations).map(described).collect();
+        all.join(", ")
     }
 }
 
@@ -351,7 +355,6 @@ mod tests {
     use super::*;
     use crate::delivery::Delivery;
     use crate::requirement::Level;
-    use crate::results::NodeFacts;
 
     fn whole() -> Whole {
         let row = |id: &str| RequirementRow { id: id.to_owned(), level: Level::Must, text: "It does.".to_owned() };
@@ -370,6 +373,8 @@ mod tests {
             duration_ms: 1,
             outcome,
             cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
         }
     }
 
@@ -387,6 +392,7 @@ mod tests {
             filters: vec![name.to_owned()],
             left_out: 7,
             delivery: Delivery::Whole,
+            implementations: Vec::new(),
             node: NodeFacts { name: "n".to_owned(), version: Some("1".to_owned()), ..NodeFacts::default() },
             requirements: whole().requirements,
             cases,

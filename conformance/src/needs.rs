@@ -16,7 +16,7 @@ use crate::schema::Schema;
 /// Having an adapter at all.
 pub(crate) const CONTROL: &str = "control";
 /// What `initialize` and manifests may claim.
-pub(crate) const CAPABILITIES: &[&str] = &["registry", "process", "supervisor", "rooms", "codec", "term"];
+pub(crate) const CAPABILITIES: &[&str] = &[REGISTRY, PROCESS, SUPERVISOR, "rooms", "codec", "term"];
 
 /// What the system has to tell of processes: their memory and open files. The machine has it or not, whatever the node.
 pub(crate) const MEASURING: &str = "measuring";
@@ -30,8 +30,12 @@ pub(crate) const LOOPBACK: &str = "loopback";
 /// What is asked of the machine and the manifest, and not of the node.
 const SURROUNDINGS: [&str; 3] = [MEASURING, SIGNALS, LOOPBACK];
 
+/// Names in one table.
+pub(crate) const REGISTRY: &str = "registry";
+/// Supervisors of processes.
+pub(crate) const SUPERVISOR: &str = "supervisor";
 /// The capability, and the family of messages, that needs no adapter.
-const PROCESS: &str = "process";
+pub(crate) const PROCESS: &str = "process";
 
 /// The capabilities of one case, in the order in which a report should name the first that is missing.
 #[must_use]

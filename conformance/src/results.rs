@@ -2,6 +2,7 @@
 //!
 //! The file format is described in `conformance/results.md`; [`VERSION`] goes up when a reader of the old form would err.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct Results {
     pub delivery: Delivery,
     /// What was judged.
     pub node: NodeFacts,
+    /// The implementations of a run of mixed clusters; none where there is one implementation, which is `node`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub implementations: Vec<NodeFacts>,
     /// Every requirement of the spec, judged or not.
     pub requirements: Vec<RequirementRow>,
     /// Every case that was selected, once a repetition, in the order of their ids.
@@ -57,6 +61,15 @@ pub struct NodeFacts {
     pub manifest: String,
     /// What it can do: `control` and what `initialize` told.
     pub capabilities: Vec<String>,
+    /// Capabilities that it does not claim, `control` included: requirements that need them are not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<String>,
+    /// Those of them that answered the probe all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclaimed_but_working: Vec<String>,
+    /// Capabilities that `initialize` told and the manifest, which lists some, does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_in_manifest: Vec<String>,
 }
 
 /// One requirement, as it stood in the spec when the run was made.
@@ -93,6 +106,33 @@ pub struct CaseResult {
     /// The cells of the matrix that it exercises; none for other cases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<CellResult>,
+    /// In mixed clusters: which implementation played each node, by the node's key in the scenario.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<String, String>,
+    /// In mixed clusters: at whose door it lies that the case did not pass, as far as that was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blamed>,
+}
+
+/// At whose door it lies that a mixed cluster did not pass a case: what the same case came to with the reference in the place of others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Blamed {
+    /// These, by the node that each plays: the one in whose place the reference passes; or several that do not pass with the reference
+    /// as all others.
+    Nodes {
+        /// Implementations by node.
+        nodes: BTreeMap<String, String>,
+    },
+    /// These together, by the node that each plays: it passes with the reference in the place of any of them.
+    Combination {
+        /// Implementations by node.
+        nodes: BTreeMap<String, String>,
+    },
+    /// The reference alone does not pass it: the suite or the scenario, or the machine.
+    ReferenceAlone,
+    /// The same nodes passed it when they played it again.
+    Unsteady,
 }
 
 /// What became of the inputs of one class in one state, as far as one case sends them.

@@ -80,6 +80,7 @@ pub fn run(
         left_out: options.left_out,
         delivery: environment.delivery,
         node: facts,
+        implementations: Vec::new(),
         requirements: requirements(&environment.spec),
         cases: results,
     }

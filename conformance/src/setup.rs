@@ -1,16 +1,18 @@
-//! Getting an implementation ready to be judged: its manifest, its build, and one probe of what it says of itself.
+//! Getting an implementation ready to be judged: its manifest, its build, and one probe of what it says of itself and claims to have.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
 use crate::delivery::Delivery;
-use crate::needs::{LOOPBACK, MEASURING, SIGNALS};
+use crate::needs::{CAPABILITIES, CONTROL, LOOPBACK, MEASURING, SIGNALS};
+use crate::probe::{self, ProbeFinding};
 use crate::results::NodeFacts;
-use crate::runner::{CodecPool, Environment};
+use crate::runner::{Assignment, CodecPool, Environment, Implementation};
 use crate::suite::Suite;
 
 /// How long a node may take to introduce itself.
@@ -41,6 +43,16 @@ pub enum SetupError {
         name: String,
         /// Why.
         reason: String,
+    },
+    /// It claims capabilities that are not there, or does not answer for them as `spec/control.md` says.
+    #[error("the adapter of {name} claims what it does not have:{}", .findings.iter().map(|finding| {
+        format!("\n  `{}`: {}", finding.capability, finding.problem.as_deref().unwrap_or_default())
+    }).collect::<String>())]
+    Claims {
+        /// The manifest's name.
+        name: String,
+        /// The claims, each with its problem.
+        findings: Vec<ProbeFinding>,
     },
 }
 
@@ -88,11 +100,64 @@ pub fn build(manifest: &Path, target_directory: &Path) -> Result<Manifest, Setup
     Err(failed(format!("{}\n{}", output.status, tail.join("\n"))))
 }
 
-/// Probes a built node: it has to start, introduce itself and stop when its input ends.
+/// Whether a node has to show what it claims before it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    Shown,
+    Believed,
+}
+
+/// Probes a built node: it has to start, introduce itself, show each capability that it claims and stop when its input ends. A node with a planted
+/// fault is believed: what it claims was shown without the fault.
 ///
 /// # Errors
 /// Returns what it did instead.
 pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
+    examine(suite, manifest, options, claims_of(options))
+}
+
+/// Probes a built node as [`probe`] does, and believes what it claims. For nodes that lie on purpose, to prove that no case is passed by a lie.
+///
+/// # Errors
+/// Returns what it did instead of starting, introducing itself and stopping.
+pub fn believe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Ready, SetupError> {
+    examine(suite, manifest, options, Claims::Believed)
+}
+
+/// Probes a built node as [`probe`] does, for clusters of several implementations.
+///
+/// # Errors
+/// Returns what it did instead.
+pub fn implementation(manifest: Manifest, options: &Options) -> Result<Implementation, SetupError> {
+    introduced(manifest, options, claims_of(options))
+}
+
+/// What cases need that are played by these nodes.
+#[must_use]
+pub fn environment(suite: &Suite, nodes: Assignment, options: &Options) -> Environment {
+    Environment {
+        spec: suite.spec.clone(),
+        schema: suite.schema.clone(),
+        nodes,
+        root: suite.root.clone(),
+        repeat: options.repeat.clone(),
+        delivery: options.delivery,
+        patience: options.patience,
+    }
+}
+
+fn claims_of(options: &Options) -> Claims {
+    if options.fault.is_some() { Claims::Believed } else { Claims::Shown }
+}
+
+fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims) -> Result<Ready, SetupError> {
+    let implementation = introduced(manifest, options, claims)?;
+    let facts = implementation.facts.clone();
+    let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
+    Ok(Ready { environment, facts })
+}
+
+fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<Implementation, SetupError> {
     raise_open_files();
     let name = manifest.name.clone();
     let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
@@ -101,15 +166,16 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
         (Some(fault), Some(faults)) => faults.run(fault),
         (Some(_), None) => return Err(failed("its manifest has no `faults`".to_owned())),
     };
+    let first = manifest.addresses.command(&run, 0);
     let mut facts = NodeFacts {
         name: manifest.name.clone(),
         language: manifest.language.clone(),
         version: None,
         manifest: options.manifest.display().to_string(),
-        capabilities: Vec::new(),
+        ..NodeFacts::default()
     };
     if manifest.mode == Mode::Control {
-        introduce(&manifest.addresses.command(&run, 0), &mut facts).map_err(failed)?;
+        introduce(&first, &mut facts).map_err(failed)?;
     } else {
         // Nobody can be asked, so the manifest is believed.
         facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
@@ -123,7 +189,15 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
                 missing.join(", ")
             )));
         }
+        let claims_more = |name: &&String| name.as_str() != CONTROL && !claimed.contains(*name);
+        facts.missing_in_manifest = facts.capabilities.iter().filter(claims_more).cloned().collect();
     }
+    if manifest.mode == Mode::Control && claims == Claims::Shown {
+        show(&first, &mut facts)?;
+    }
+    let all = [&CONTROL].into_iter().chain(CAPABILITIES);
+    facts.undeclared =
+        all.filter(|name| !facts.capabilities.iter().any(|own| own == *name)).map(|name| (*name).to_owned()).collect();
     let mut capabilities = facts.capabilities.clone();
     let addresses = &manifest.addresses;
     for (surrounding, is_there) in [
@@ -135,19 +209,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
             capabilities.push(surrounding.to_owned());
         }
     }
-    let environment = Environment {
-        spec: suite.spec.clone(),
-        schema: suite.schema.clone(),
-        manifest,
-        run,
-        codecs: CodecPool::default(),
-        capabilities,
-        root: suite.root.clone(),
-        repeat: options.repeat.clone(),
-        delivery: options.delivery,
-        patience: options.patience,
-    };
-    Ok(Ready { environment, facts })
+    Ok(Implementation { manifest, run, codecs: CodecPool::default(), capabilities, facts })
 }
 
 /// Whether the system tells of processes what cases may measure.
@@ -161,6 +223,18 @@ fn raise_open_files() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// Has the node show what it claims, and perhaps what it does not.
+fn show(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), SetupError> {
+    let claimed: Vec<String> = facts.capabilities.iter().filter(|name| *name != CONTROL).cloned().collect();
+    let findings =
+        probe::capabilities(run, &claimed).map_err(|reason| SetupError::Probe { name: facts.name.clone(), reason })?;
+    let works = |finding: &&ProbeFinding| !finding.claimed && finding.problem.is_none();
+    facts.unclaimed_but_working = findings.iter().filter(works).map(|finding| finding.capability.clone()).collect();
+    let wrong: Vec<ProbeFinding> =
+        findings.into_iter().filter(|finding| finding.claimed && finding.problem.is_some()).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(SetupError::Claims { name: facts.name.clone(), findings: wrong }) }
 }
 
 fn introduce(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), String> {

@@ -11,6 +11,7 @@ use conformance::cluster::{
     WireOnlyStart,
 };
 use conformance::peer::{ClientOptions, ClosingKind, ConnectError, Connection, Phase, Received};
+use conformance::probe::{self, ProbeFinding};
 use conformance::websocket::{Member, MemberError};
 use serde_json::{Value, json};
 
@@ -134,6 +135,34 @@ fn all_say_yes_to_every_request() {
     assert_eq!(member.next(shortly()), Err(MemberError::TimedOut("a room text")));
     client.call("shutdown", json!({}), soon()).unwrap();
     assert_eq!(process.wait(soon()).unwrap().status.code(), Some(0));
+}
+
+fn probed(mode: &str, claimed: &[&str]) -> Vec<ProbeFinding> {
+    let command = CommandLine { words: vec![PROGRAM.to_owned(), mode.to_owned()], directory: PathBuf::from("/") };
+    let claimed: Vec<String> = claimed.iter().map(|name| (*name).to_owned()).collect();
+    probe::capabilities(&command, &claimed).unwrap()
+}
+
+#[test]
+fn a_node_that_says_yes_to_everything_is_seen_through() {
+    let findings = probed("agree", &["registry", "process", "supervisor", "rooms", "codec", "term"]);
+    let caught: Vec<&str> =
+        findings.iter().filter(|one| one.problem.is_some()).map(|one| one.capability.as_str()).collect();
+    assert_eq!(caught, ["codec", "term", "registry", "supervisor"]);
+    let supervisor = findings.iter().find(|one| one.capability == "supervisor").unwrap().problem.as_deref().unwrap();
+    assert!(supervisor.contains("`supervisor.children`") && supervisor.contains("-32007"), "{supervisor}");
+}
+
+#[test]
+fn what_is_not_claimed_and_works_is_noticed() {
+    let findings = probed("agree", &["registry", "term"]);
+    let works: Vec<&str> = findings
+        .iter()
+        .filter(|one| !one.claimed && one.problem.is_none())
+        .map(|one| one.capability.as_str())
+        .collect();
+    assert_eq!(works, ["process", "rooms"]);
+    assert_eq!(findings.len(), 6);
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         spec: &suite.spec,
         schema: &suite.schema,
         seeds: &seeds,
-        node: &environment.run,
+        node: &environment.implementation().run,
         seed: arguments.seed.unwrap_or_else(any_seed),
         limit,
         repeat: &repeat,
@@ -97,8 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(input) = &arguments.input {
         return conclude(fuzz::ask(&plan, input).map(|outcome| vec![outcome]));
     }
-    let can =
-        |target: Target| target.capability().is_none_or(|name| environment.capabilities.iter().any(|c| c == name));
+    let can = |target: Target| target.capability().is_none_or(|name| environment.implementation().can(name));
     let targets: Vec<Target> = match arguments.target.as_slice() {
         [] => Target::ALL.into_iter().filter(|target| can(*target)).collect(),
         asked => asked.to_vec(),
@@ -106,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(target) = targets.iter().find(|target| !can(**target)) {
         bail!(
             "{} does not have the capability `{}`",
-            environment.manifest.name,
+            environment.implementation().manifest.name,
             target.capability().unwrap_or_default()
         );
     }

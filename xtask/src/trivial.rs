@@ -56,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             patience: PATIENCE,
         };
         let manifest = setup::build(&options.manifest, &options.target_directory)?;
-        let ready = setup::probe(&suite, manifest, &options).with_context(|| format!("the trivial node `{node}`"))?;
+        // They claim everything and have nothing: that no case is passed by that is what is to be shown.
+        let ready = setup::believe(&suite, manifest, &options).with_context(|| format!("the trivial node `{node}`"))?;
         let run_options = Options {
             jobs: arguments.jobs,
             repeat: 1,

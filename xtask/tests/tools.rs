@@ -47,7 +47,7 @@ fn a_conforming_node_ends_with_0_and_a_line_to_quote() {
 
 #[test]
 fn a_case_that_fails_ends_with_1_and_says_what_a_person_needs() {
-    judge(&trivial("close.yaml")).code(1).stdout(
+    judge(&trivial("agree-wire-only.yaml")).code(1).stdout(
         contains("FAIL handshake/right-cookie")
             .and(contains("requirement"))
             .and(contains("cause"))
@@ -128,6 +128,51 @@ fn adapters_that_misbehave_end_with_3_and_are_quoted() {
 #[test]
 fn a_node_that_never_answers_ends_with_3() {
     judge(&trivial("adapters/never-answers.yaml")).code(3).stderr(contains("initialize"));
+}
+
+#[test]
+fn an_adapter_that_claims_what_it_has_not_ends_with_3_and_each_method() {
+    judge(&trivial("agree.yaml")).code(3).stdout("").stderr(
+        contains("claims what it does not have")
+            .and(contains("`supervisor`: `supervisor.children` was answered with"))
+            .and(contains("or do not claim it")),
+    );
+}
+
+/// The reference, but with another word for what it can do.
+fn claims(folder: &TempDir, capabilities: &str, more: &str) -> PathBuf {
+    let script = folder.path().join("modest");
+    let edit = format!(r#"s/"capabilities":\[[^]]*\]/"capabilities":{capabilities}/"#);
+    fs::write(&script, format!("\"$1\" --control | sed -u '{edit}'\n")).unwrap();
+    let run = "[sh, ./modest, '{target_directory}/debug/snow-node']";
+    manifest(folder, &format!("name: modest\nlanguage: sed\nrun: {run}\n{more}"))
+}
+
+#[test]
+fn claims_that_need_others_and_claims_of_nothing_end_with_3() {
+    let folder = TempDir::new().unwrap();
+    judge(&claims(&folder, r#"["process"]"#, "")).code(3).stderr(contains("`process`:").and(contains("`registry`")));
+    judge(&claims(&folder, r#"["room"]"#, "")).code(3).stderr(contains("did you mean `rooms`?"));
+}
+
+#[test]
+fn what_works_without_a_claim_is_told_and_is_no_error() {
+    let folder = TempDir::new().unwrap();
+    let results = folder.path().join("r.json");
+    let node = claims(&folder, r#"["registry","codec"]"#, "capabilities: [codec]\n");
+    xtask()
+        .args(["conformance", CASE, "--node"])
+        .arg(&node)
+        .arg("--results")
+        .arg(&results)
+        .assert()
+        .code(0)
+        .stdout(contains("`rooms` answers though it is not claimed").and(contains("`registry`")));
+    let results: serde_json::Value = serde_json::from_slice(&fs::read(results).unwrap()).unwrap();
+    let node = &results["node"];
+    assert_eq!(node["undeclared"], serde_json::json!(["process", "supervisor", "rooms", "term"]));
+    assert_eq!(node["unclaimed_but_working"], serde_json::json!(["term", "process", "supervisor", "rooms"]));
+    assert_eq!(node["missing_in_manifest"], serde_json::json!(["registry"]));
 }
 
 #[test]

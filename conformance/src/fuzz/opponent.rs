@@ -37,9 +37,10 @@ impl<'a> Opponent<'a> {
     /// Starts one.
     pub(super) fn start(environment: &'a Environment) -> Result<Self, String> {
         let deadline = Instant::now() + PATIENCE;
-        let addresses = environment.addresses();
-        let (running, name) = if environment.has_control() {
-            let run = addresses.command(&environment.run, 0);
+        let implementation = environment.implementation();
+        let addresses = &implementation.manifest.addresses;
+        let (running, name) = if implementation.has_control() {
+            let run = addresses.command(&implementation.run, 0);
             let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| error.to_string())?;
             let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to the node")?;
             client.initialize(deadline).map_err(|error| error.to_string())?;
@@ -53,7 +54,7 @@ impl<'a> Opponent<'a> {
             (Running::Control(process, client), name)
         } else {
             let start = WireOnlyStart::new("fuzzed", COOKIE);
-            let node = WireOnlyNode::start(&environment.run, &start, deadline).map_err(|error| error.to_string())?;
+            let node = WireOnlyNode::start(&implementation.run, &start, deadline).map_err(|error| error.to_string())?;
             let name = node.name.clone();
             (Running::WireOnly(node), name)
         };

@@ -95,6 +95,8 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::delivery::Delivery;
     use crate::requirement::Level;
@@ -128,6 +130,8 @@ mod tests {
             duration_ms: 0,
             outcome,
             cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
         }
     }
 
@@ -142,6 +146,7 @@ mod tests {
             left_out: 0,
             delivery: Delivery::Whole,
             node: NodeFacts::default(),
+            implementations: Vec::new(),
             requirements: Vec::new(),
             cases,
         }

@@ -153,9 +153,8 @@ impl Context<'_> {
     pub(super) fn tables(&self) -> Vec<String> {
         let live = |(key, node): (&String, &super::context::Node)| node.running.is_some().then(|| key.clone());
         let live: Vec<String> = self.nodes.iter().filter_map(live).collect();
-        let names = self.environment.capabilities.iter().any(|capability| capability == "registry");
         live.iter()
-            .filter_map(|key| self.held(std::slice::from_ref(key), names).ok())
+            .filter_map(|key| self.held(std::slice::from_ref(key), self.implementation_of(key).can("registry")).ok())
             .flat_map(|held| tables(&held))
             .collect()
     }

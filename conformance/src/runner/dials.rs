@@ -18,7 +18,7 @@ impl Context<'_> {
         let node = self.node_key(step.node.as_deref())?;
         let peer = self.name(&step.peer)?;
         let target = self.peer(&peer)?.name.clone();
-        if self.environment.has_control() {
+        if self.implementation_of(&node).has_control() {
             let id = step.call.clone().unwrap_or_else(|| format!("dial of {peer}"));
             return self.send_request(id, node, "node.connect", json!({ "node": target }));
         }

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::Case;
-use crate::cluster::{Addresses, CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
+use crate::cluster::Addresses;
 use crate::delivery::Delivery;
 use crate::requirement::Spec;
 use crate::scenario::{Scenario, Timers};
 use crate::schema::Schema;
 
-use super::pool::CodecPool;
-use super::stop::{StepResult, Stop};
+use super::implementation::{Assignment, Implementation};
 
 /// How long a node's process may take until it can be spoken to; a case's own time counts from then on.
 const TIME_TO_START: Duration = Duration::from_secs(60);
@@ -23,20 +22,14 @@ const DEADLINE_MS: u64 = 20_000;
 const MANY_TIMES: u64 = 8;
 
 /// What all cases of a run have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Environment {
     /// The spec's requirements.
     pub spec: Spec,
     /// The spec's message layouts.
     pub schema: Schema,
-    /// The implementation under test.
-    pub manifest: Manifest,
-    /// Starts one of its nodes; the manifest's command, or that of a node with a planted fault.
-    pub run: CommandLine,
-    /// Its processes that answer for their codec.
-    pub codecs: CodecPool,
-    /// What it can do: `control` and what `initialize` told.
-    pub capabilities: Vec<String>,
+    /// The implementation under test; or several, and which of them plays which node.
+    pub nodes: Assignment,
     /// The folder that paths in reports are relative to.
     pub root: PathBuf,
     /// The beginning of the command that repeats a case.
@@ -48,34 +41,27 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Whether there is an adapter, or only a port.
+    /// The implementation under test, where there is one.
     #[must_use]
-    pub fn has_control(&self) -> bool {
-        self.manifest.mode == Mode::Control
+    pub fn implementation(&self) -> &Implementation {
+        self.nodes.default()
     }
 
-    pub(super) fn manifest_timers(&self) -> Timers {
-        let ms = |time: Duration| u64::try_from(time.as_millis()).ok();
-        Timers {
-            heartbeat_interval_ms: ms(self.manifest.timers.heartbeat_interval),
-            heartbeat_timeout_ms: ms(self.manifest.timers.heartbeat_timeout),
-            handshake_timeout_ms: ms(self.manifest.timers.handshake_timeout),
-        }
-    }
-
-    /// Where nodes and peers are.
+    /// Where peers are, and nodes whose implementation says nothing else.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
-        &self.manifest.addresses
+        &self.implementation().manifest.addresses
     }
 
-    /// Starts a process that is driven by control lines, for the node of that number of a case.
-    pub(super) fn launch(&self, number: usize) -> StepResult<(NodeProcess, ControlClient)> {
-        let run = self.addresses().command(&self.run, number);
-        let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
-        let client = ControlClient::attach(&process)
-            .ok_or_else(|| Stop::Harness("no thread could be started to listen to a node".to_owned()))?;
-        Ok((process, client))
+    /// The timers of the nodes of a scenario: of several implementations those that take longest.
+    pub(super) fn timers(&self, scenario: &Scenario) -> Timers {
+        let of_each = scenario.nodes.keys().map(|node| self.nodes.of(node).timers(scenario.timers));
+        let longest = of_each.reduce(|one, other| Timers {
+            heartbeat_interval_ms: one.heartbeat_interval_ms.max(other.heartbeat_interval_ms),
+            heartbeat_timeout_ms: one.heartbeat_timeout_ms.max(other.heartbeat_timeout_ms),
+            handshake_timeout_ms: one.handshake_timeout_ms.max(other.handshake_timeout_ms),
+        });
+        longest.unwrap_or_else(|| self.implementation().timers(scenario.timers))
     }
 
     /// How long a case may take. A node whose timers cannot be set is waited for at its own pace.

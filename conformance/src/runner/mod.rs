@@ -1,6 +1,6 @@
 //! The runner: plays one case against one implementation and says what came of it.
 //!
-//! In reading order: a stop (why a case ends before its last step), the environment (what all cases share), the context (nodes,
+//! In reading order: a stop (why a case ends before its last step), implementations and who plays which node, the environment (what all cases share), the context (nodes,
 //! peers, sessions and names of one case), the steps by what they touch, and `play`, which does one case from start to verdict.
 
 pub(crate) mod answers;
@@ -16,6 +16,7 @@ mod floods;
 mod frames;
 mod handshake;
 mod history;
+mod implementation;
 mod introductions;
 mod invariants;
 mod ledger;
@@ -35,6 +36,7 @@ mod stop;
 mod vector;
 
 pub use environment::Environment;
+pub use implementation::{Assignment, Implementation};
 pub use play::play;
 pub use pool::CodecPool;
 pub use stop::Stop;

@@ -20,7 +20,8 @@ use super::stop::{Broken, StepResult, Stop};
 #[must_use]
 pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResult {
     let start = Instant::now();
-    let missing = case.needs.iter().find(|need| !environment.capabilities.contains(need));
+    let nodes = case.nodes();
+    let missing = case.needs.iter().find(|need| !environment.nodes.all_can(&nodes, need));
     let mut cells = Vec::new();
     let outcome = match (missing, &case.kind) {
         (Some(missing), _) => Outcome::Skipped { missing: missing.clone() },
@@ -39,6 +40,8 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         outcome,
         cells,
+        nodes: environment.nodes.names(&nodes),
+        blame: None,
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Unresolved)
         Ok(vector) => vector,
         Err(wrong) => return problem(Blame::Harness, wrong.to_string(), Vec::new()),
     };
-    let process = match environment.codecs.take(|| environment.launch(0)) {
+    let implementation = environment.implementation();
+    let process = match implementation.codecs.take(|| implementation.launch(0)) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
@@ -65,7 +66,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Unresolved)
         (Finding::Error(message), None) => problem(Blame::Adapter, message, logs(&process)),
     };
     if matches!(outcome, Outcome::Pass | Outcome::Fail { .. }) {
-        environment.codecs.put_back(process);
+        implementation.codecs.put_back(process);
     }
     outcome
 }

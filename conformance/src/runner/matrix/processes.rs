@@ -47,7 +47,7 @@ fn joined_by(message: Option<&str>) -> Option<(&'static str, &'static str)> {
 impl Context<'_> {
     /// Spawns the process on the judged session, where the node can and the inputs are about one.
     pub(super) fn spawn_watched(&mut self, case: &MatrixCase, watched: &mut Watched) -> StepResult {
-        let can_spawn = self.environment.capabilities.iter().any(|capability| capability == "process");
+        let can_spawn = self.environment.implementation().can("process");
         if watched.local.is_some() || !can_spawn || !case.state.is_session() || joined_by(case.message()).is_none() {
             return Ok(());
         }

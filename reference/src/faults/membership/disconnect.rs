@@ -1,7 +1,7 @@
 //! Faults of the end of a session (MEM-39 to MEM-42).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -64,6 +64,12 @@ pub(super) const FAULTS: &[Fault] = &[
         requirement: "MEM-41",
         description: "The effects of a disconnect wait until no dial is under way.",
         make: || Box::new(AfterDials::default()),
+    },
+    Fault {
+        id: "frames-before-an-end-are-dropped",
+        requirement: "MEM-47",
+        description: "What a session still has waiting when its connection ends is thrown away.",
+        make: || Box::new(DroppedAtTheEnd::default()),
     },
     Fault {
         id: "unauthenticated-end-is-told",
@@ -172,6 +178,41 @@ impl Filter for AfterDials {
             self.look_again = None;
         } else {
             self.look_again = Some(context.now + Duration::from_millis(20));
+        }
+    }
+}
+
+/// How long frames of sessions wait.
+const WAIT: Duration = Duration::from_millis(5);
+
+/// Lets frames of sessions wait a little, in their order, and loses those that wait when their connection ends.
+#[derive(Default)]
+struct DroppedAtTheEnd {
+    waiting: VecDeque<(Instant, ConnId, Vec<u8>)>,
+}
+
+impl Filter for DroppedAtTheEnd {
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        match input {
+            Input::Frame(conn, payload) if context.phase(conn) == Some(Phase::Session) => {
+                self.waiting.push_back((context.now + WAIT, conn, payload));
+                None
+            }
+            Input::Closed(conn) => {
+                self.waiting.retain(|(_, of, _)| *of != conn);
+                Some(input)
+            }
+            _ => Some(input),
+        }
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.waiting.front().map(|(due, ..)| *due)
+    }
+
+    fn awake(&mut self, context: &mut Context<'_>) {
+        while let Some((_, conn, payload)) = self.waiting.pop_front_if(|(due, ..)| *due <= context.now) {
+            context.add_input(Input::Frame(conn, payload));
         }
     }
 }
