@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::case::CaseSet;
-use crate::results::{CaseResult, DeviationReport, FORMAT, Outcome, RequirementRow, Results, VERSION};
+use crate::results::{CaseResult, DeviationReport, FORMAT, NodeFacts, Outcome, RequirementRow, Results, VERSION};
 use crate::run;
 use crate::suite::Suite;
 
@@ -226,9 +226,13 @@ impl Part {
 
     /// Who was judged, as far as it has to be the same.
     fn node(&self) -> String {
-        let node = &self.results.node;
-        let version = node.version.as_deref().unwrap_or("of no version");
-        format!("{} {version} ({}; {})", node.name, node.language, node.capabilities.join(" "))
+        let described = |node: &NodeFacts| {
+            let version = node.version.as_deref().unwrap_or("of no version");
+            format!("{} {version} ({}; {})", node.name, node.language, node.capabilities.join(" "))
+        };
+        let all: Vec<String> =
+            [&self.results.node].into_iter().chain(&self.results.implementations).map(described).collect();
+        all.join(", ")
     }
 }
 
@@ -372,7 +376,7 @@ mod tests {
     use super::*;
     use crate::delivery::Delivery;
     use crate::requirement::Level;
-    use crate::results::{NodeFacts, sample};
+    use crate::results::sample;
 
     fn whole() -> Whole {
         let row = |id: &str| RequirementRow {

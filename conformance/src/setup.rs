@@ -189,6 +189,7 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
         (Some(fault), Some(faults)) => faults.run(fault),
         (Some(_), None) => return Err(failed("its manifest has no `faults`".to_owned())),
     };
+    let first = manifest.addresses.command(&run, 0);
     let mut facts = NodeFacts {
         name: manifest.name.clone(),
         language: manifest.language.clone(),
@@ -197,7 +198,7 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
         ..NodeFacts::default()
     };
     if manifest.mode == Mode::Control {
-        introduce(&manifest.addresses.command(&run, 0), &mut facts)?;
+        introduce(&first, &mut facts)?;
     } else {
         // Nobody can be asked, so the manifest is believed.
         facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
@@ -215,7 +216,7 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
         facts.missing_in_manifest = facts.capabilities.iter().filter(claims_more).cloned().collect();
     }
     if manifest.mode == Mode::Control && claims == Claims::Shown {
-        show(&run, &mut facts)?;
+        show(&first, &mut facts)?;
     }
     let all = [&CONTROL].into_iter().chain(CAPABILITIES);
     facts.undeclared =

@@ -38,7 +38,7 @@ impl<'a> Opponent<'a> {
     pub(super) fn start(environment: &'a Environment) -> Result<Self, String> {
         let deadline = Instant::now() + PATIENCE;
         let implementation = environment.implementation();
-        let addresses = environment.addresses();
+        let addresses = &implementation.manifest.addresses;
         let (running, name) = if implementation.has_control() {
             let run = addresses.command(&implementation.run, 0);
             let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| error.to_string())?;

@@ -210,8 +210,13 @@ impl<'a> Context<'a> {
         for (key, spec) in &scenario.peers {
             context.add_peer(key, spec)?;
         }
-        let addresses = environment.addresses();
+        let peers = environment.addresses().peers();
         for (number, (key, spec)) in scenario.nodes.iter().enumerate() {
+            let addresses = context.addresses_of(key);
+            if addresses.peers() != peers {
+                let message = format!("`{key}` finds the harness at another address than other nodes of its cluster");
+                return Err(Stop::Harness(format!("{message}; give both manifests the same `peers`")));
+            }
             let prefix = context.text_or(spec.name.as_ref(), key)?;
             let own = spec.host.clone().unwrap_or_else(|| addresses.node(number).text.clone());
             let cookie = context.cookie_or(spec.cookie.as_ref())?;
@@ -224,7 +229,7 @@ impl<'a> Context<'a> {
                 }
             };
             // Behind a relay a node is known under the relay's host.
-            let relayed = || spec.host.clone().unwrap_or_else(|| addresses.peers().text.clone());
+            let relayed = || spec.host.clone().unwrap_or_else(|| peers.text.clone());
             let host = spec.relay.map_or(own, |_| relayed());
             let address = match (spec.relay, behind) {
                 (Some(relay), Some(behind)) => Some(context.relay(key, relay, &host, behind)?),
@@ -297,8 +302,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Where peers are.
     pub(super) fn addresses(&self) -> &'a Addresses {
         self.environment.addresses()
+    }
+
+    /// Where a node is.
+    pub(super) fn addresses_of(&self, key: &str) -> &'a Addresses {
+        &self.implementation_of(key).manifest.addresses
     }
 
     /// The address of a host that a name of this case may carry: nothing goes anywhere but where the manifest says.
@@ -306,7 +317,7 @@ impl<'a> Context<'a> {
         let is_loopback = self.addresses().is_loopback();
         let which = if is_loopback { "127.x.x.x or [::1]" } else { "one of the manifest's `address`" };
         let other = || Stop::Harness(format!("a host in a scenario is {which}, not `{host}`"));
-        self.addresses().resolve(host).ok_or_else(other)
+        self.environment.nodes.resolve(host).ok_or_else(other)
     }
 
     pub(super) fn schema(&self) -> &'a Schema {
@@ -435,7 +446,7 @@ impl Scope for Context<'_> {
             object.insert("name".to_owned(), node.name.clone().into());
             object.insert("creation".to_owned(), node.creation.map_or(Value::Null, Value::from));
             object.insert("host".to_owned(), host_of(&node.name).into());
-            object.insert("bind".to_owned(), self.addresses().bound(node.number).into());
+            object.insert("bind".to_owned(), self.addresses_of(head).bound(node.number).into());
             object.insert("port".to_owned(), node.address.map_or(Value::Null, |a| a.port().into()));
         }
         if let Some(peer) = self.peers.get(head) {

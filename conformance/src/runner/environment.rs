@@ -47,6 +47,12 @@ impl Environment {
         self.nodes.default()
     }
 
+    /// Where peers are, and nodes whose implementation says nothing else.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.implementation().manifest.addresses
+    }
+
     /// The timers of the nodes of a scenario: of several implementations those that take longest.
     pub(super) fn timers(&self, scenario: &Scenario) -> Timers {
         let of_each = scenario.nodes.keys().map(|node| self.nodes.of(node).timers(scenario.timers));
@@ -56,12 +62,6 @@ impl Environment {
             handshake_timeout_ms: one.handshake_timeout_ms.max(other.handshake_timeout_ms),
         });
         longest.unwrap_or_else(|| self.implementation().timers(scenario.timers))
-    }
-
-    /// Where nodes and peers are. Implementations of one cluster share the default one's.
-    #[must_use]
-    pub fn addresses(&self) -> &Addresses {
-        &self.implementation().manifest.addresses
     }
 
     /// How long a case may take. A node whose timers cannot be set is waited for at its own pace.

@@ -1,6 +1,7 @@
 //! Implementations that are ready to be started, and which of them plays which node of a case. Judges nothing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cluster::{CommandLine, ControlClient, Manifest, Mode, NodeProcess, Pipes};
@@ -97,6 +98,11 @@ impl Assignment {
     #[must_use]
     pub fn of(&self, node: &str) -> &Arc<Implementation> {
         self.assigned.get(node).unwrap_or(&self.default)
+    }
+
+    /// The address of a host that names of nodes or peers may carry.
+    pub(super) fn resolve(&self, host: &str) -> Option<IpAddr> {
+        [&self.default].into_iter().chain(self.assigned.values()).find_map(|one| one.manifest.addresses.resolve(host))
     }
 
     /// Whether everyone who plays one of these nodes has a capability.

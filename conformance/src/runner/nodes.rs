@@ -74,13 +74,15 @@ impl Context<'_> {
         let node = self.node(key)?;
         let ip = self.ip(host_of(&node.name))?;
         let name = match node.address {
-            None if restarts => with_port(&node.name, self.addresses().fixed_port(ip).map_err(no_port)?),
+            None if restarts => with_port(&node.name, self.addresses_of(key).fixed_port(ip).map_err(no_port)?),
             _ => node.name.clone(),
         };
         let timers = node.spec.timers.or(self.scenario.timers);
         let listen = match node.behind {
-            Some(behind) => Some(self.listen(node.number, behind.ip(), behind.port())),
-            None if self.addresses().bind_apart() => Some(self.listen(node.number, ip, port_of(&name).unwrap_or(0))),
+            Some(behind) => Some(self.listen(key, behind)?),
+            None if self.addresses_of(key).bind_apart() => {
+                Some(self.listen(key, SocketAddr::new(ip, port_of(&name).unwrap_or(0)))?)
+            }
             None => None,
         };
         let params = start_params(&name, listen, &node.cookie, timers);
@@ -93,22 +95,22 @@ impl Context<'_> {
     }
 
     /// What a node is told to bind, whose name does not say it.
-    fn listen(&self, number: usize, ip: IpAddr, port: u16) -> String {
-        let addresses = self.addresses();
+    fn listen(&self, key: &str, dialled: SocketAddr) -> StepResult<String> {
+        let addresses = self.addresses_of(key);
         if addresses.is_loopback() {
-            return SocketAddr::new(ip, port).to_string();
+            return Ok(dialled.to_string());
         }
-        format!("{}:{port}", addresses.bound(number))
+        Ok(format!("{}:{}", addresses.bound(self.node(key)?.number), dialled.port()))
     }
 
     /// Parameters of a `node.start` that a scenario calls itself: where a node has to be told what to bind, it is told.
     pub(super) fn bound_params(&self, key: &str, mut params: Value) -> StepResult<Value> {
-        if !self.addresses().bind_apart() || params.get("listen").is_some() {
+        if !self.addresses_of(key).bind_apart() || params.get("listen").is_some() {
             return Ok(params);
         }
         let port = params.get("name").and_then(Value::as_str).and_then(port_of).unwrap_or(0);
         let number = self.node(key)?.number;
-        let listen = format!("{}:{port}", self.addresses().bound(number));
+        let listen = format!("{}:{port}", self.addresses_of(key).bound(number));
         if let Some(params) = params.as_object_mut() {
             params.insert("listen".to_owned(), listen.into());
         }
@@ -118,7 +120,7 @@ impl Context<'_> {
     /// Keeps what a node answered to a `node.start` that a scenario called itself.
     pub(super) fn started_by_hand(&mut self, key: &str, answer: &Value) -> StepResult {
         let name = answer.get("name").and_then(Value::as_str).unwrap_or_default();
-        match self.addresses().resolve(host_of(name)) {
+        match self.environment.nodes.resolve(host_of(name)) {
             Some(ip) => self.node_started(key, ip, answer),
             // A name that has another host is not dialled.
             None => Ok(()),
@@ -138,7 +140,7 @@ impl Context<'_> {
         let creation = answer.get("creation").and_then(Value::as_u64).and_then(|c| u8::try_from(c).ok());
         let number = self.node(key)?.number;
         let websocket = answer.get("websocket").and_then(Value::as_str);
-        let websocket = websocket.map(|url| self.addresses().websocket(url, number));
+        let websocket = websocket.map(|url| self.addresses_of(key).websocket(url, number));
         self.relays.name(&name, key);
         let node = self.node_mut(key)?;
         node.name = name;
