@@ -61,6 +61,18 @@ func startNode(t *testing.T, name string) (*Node, quiet) {
 	return n, observer
 }
 
+// connect has one node connect to another, whose name it gives.
+func connect(t *testing.T, from, to *Node) (name string) {
+	t.Helper()
+	name = must[string](t)(ask(to, func() string { return to.config.Name }))
+	connected := make(chan error, 1)
+	from.Post(func() { from.Connect(name, func(err error) { connected <- err }) })
+	if err := wait(t, "answer to connect", connected); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 func wait[T any](t *testing.T, what string, c <-chan T) T {
 	t.Helper()
 	select {
@@ -76,13 +88,7 @@ func wait[T any](t *testing.T, what string, c <-chan T) T {
 func TestChildrenLostAtOnceAreOneRestart(t *testing.T) {
 	a, ended := startNode(t, "a")
 	b, _ := startNode(t, "b")
-	target := must[string](t)(ask(b, func() string { return b.config.Name }))
-
-	connected := make(chan error, 1)
-	a.Post(func() { a.Connect(target, func(err error) { connected <- err }) })
-	if err := wait(t, "answer to connect", connected); err != nil {
-		t.Fatal(err)
-	}
+	target := connect(t, a, b)
 	child := ChildSpec{Function: "collector", Restart: Permanent, Node: target}
 	spec := SupervisorSpec{Strategy: RestForOne, MaxRestarts: 1, Window: time.Minute}
 	for range 8 {
@@ -140,5 +146,36 @@ func TestQueue(t *testing.T) {
 	}
 	if string(got) != string(want) || q.bytes != 0 {
 		t.Errorf("%d bytes came out, %d are said to wait; want %d and 0", len(got), q.bytes, len(want))
+	}
+}
+
+// SUP-12: a link that fires before the SPAWN_REPLY is the end of the child that the reply names, once.
+func TestAnExitBeforeItsSpawnReplyCountsOnce(t *testing.T) {
+	a, _ := startNode(t, "a")
+	b, _ := startNode(t, "b")
+	target := connect(t, a, b)
+	counted := must[[2]int](t)(ask(a, func() (counts [2]int) {
+		var pid wire.PID
+		a.StartSupervisor(SupervisorSpec{
+			Strategy: OneForOne, MaxRestarts: 5, Window: time.Minute,
+			Children: []ChildSpec{{Function: "collector", Restart: Permanent, Node: target}},
+		}, func(p wire.PID, _ error) { pid = p })
+		var s *supervisor
+		for s = range a.supervisors {
+		}
+		request := wire.U64(a.lastNumber)
+		session, child := a.sessions[target], wire.PID{Local: 99}
+		a.handle(session, &wire.Link{From: child, To: s.process.pid()})
+		a.handle(session, &wire.Exit{From: child, To: s.process.pid(), Reason: errorReason("early")})
+		counts[0] = len(s.restarts)
+		a.handle(session, &wire.SpawnReply{Request: request, Local: 99})
+		counts[1] = len(s.restarts)
+		if pid != s.process.pid() {
+			t.Error("the start was not answered")
+		}
+		return counts
+	}))
+	if counted != [2]int{0, 1} {
+		t.Errorf("restarts before and after the reply: %v", counted)
 	}
 }
