@@ -185,15 +185,6 @@ func (n *Node) acceptHandshake(ctx context.Context, c *conn) (*session, error) {
 	return s, nil
 }
 
-// dial is an attempt to connect, from TCP connect until ACK is verified or it has failed.
-type dial struct {
-	name    string
-	cancel  context.CancelFunc
-	waiters []*waiter
-	listed  bool // a PEER_LIST has caused it
-	dropped bool // the peer's own connection has won
-}
-
 // runDial connects, and has a session served for as long as it lasts.
 func (n *Node) runDial(ctx context.Context, d *dial) {
 	s, greeted, err := n.dialHandshake(ctx, d)
