@@ -25,6 +25,15 @@ pub(crate) const MEASURING: &str = "measuring";
 pub(crate) const REGISTRY: &str = "registry";
 /// Supervisors of processes.
 pub(crate) const SUPERVISOR: &str = "supervisor";
+/// Signals that reach the node: whether what the manifest starts is the node itself.
+pub(crate) const SIGNALS: &str = "signals";
+
+/// Loopback addresses of the same machine for nodes and harness: whether the manifest says that nodes are elsewhere.
+pub(crate) const LOOPBACK: &str = "loopback";
+
+/// What is asked of the machine and the manifest, and not of the node.
+pub(crate) const SURROUNDINGS: [&str; 3] = [MEASURING, SIGNALS, LOOPBACK];
+
 /// The capability, and the family of messages, that needs no adapter.
 pub(crate) const PROCESS: &str = "process";
 
@@ -39,7 +48,12 @@ pub(crate) fn of(schema: &Schema, scenario: &Scenario, row: Option<&Row>) -> Vec
         found.insert(PROCESS.to_owned());
     }
     found.extend(scenario.needs.iter().cloned());
-    let needs_adapter = found.iter().any(|need| need != PROCESS && need != MEASURING);
+    let names_hosts = scenario.nodes.values().any(|node| node.host.is_some())
+        || scenario.peers.values().any(|peer| peer.host.is_some());
+    if names_hosts {
+        found.insert(LOOPBACK.to_owned());
+    }
+    let needs_adapter = found.iter().any(|need| need != PROCESS && !SURROUNDINGS.contains(&need.as_str()));
     if needs_adapter || scenario.nodes.values().any(|node| node.start == StartWhen::ProcessOnly) {
         found.insert(CONTROL.to_owned());
     }
@@ -50,7 +64,10 @@ pub(crate) fn of(schema: &Schema, scenario: &Scenario, row: Option<&Row>) -> Vec
 
 /// Names in `needs` and `needs_not` that are no capabilities.
 pub(crate) fn unknown(scenario: &Scenario) -> impl Iterator<Item = &String> {
-    let known = |name: &&String| name.as_str() == CONTROL || CAPABILITIES.contains(&name.as_str());
+    let known = |name: &&String| {
+        let name = name.as_str();
+        name == CONTROL || CAPABILITIES.contains(&name) || SURROUNDINGS.contains(&name)
+    };
     scenario.needs.iter().chain(&scenario.needs_not).filter(move |name| !known(name))
 }
 
@@ -89,6 +106,7 @@ impl Needs<'_> {
             Verb::MakeDial(dial) if dial.call.is_some() => self.need(CONTROL),
             Verb::Member(_) => self.need("rooms"),
             Verb::Memory(_) | Verb::Descriptors(_) => self.need(MEASURING),
+            Verb::Kill(_) | Verb::Freeze(_) | Verb::Thaw(_) => self.need(SIGNALS),
             Verb::Introduce(_) | Verb::Invariants(_) => self.need(CONTROL),
             Verb::Converged(step) => {
                 self.need(CONTROL);
@@ -96,7 +114,7 @@ impl Needs<'_> {
                     self.need("registry");
                 }
             }
-            Verb::Chaos(_) => ["registry", PROCESS, "rooms"].into_iter().for_each(|need| self.need(need)),
+            Verb::Chaos(_) => ["registry", PROCESS, "rooms", SIGNALS].into_iter().for_each(|need| self.need(need)),
             Verb::Send(send) => self.sends(send, scope),
             Verb::Expect(Expect { message, unordered, .. }) => {
                 let several = unordered.iter().map(|frame| &frame.message);
@@ -220,6 +238,8 @@ mod tests {
             ("member: {name: m, room: r}", "control rooms"),
             ("memory: {note: before}", "measuring"),
             ("descriptors: {note: before}", "measuring"),
+            ("kill: n", "signals"),
+            ("freeze: n", "signals"),
         ] {
             assert_eq!(needs("", step), wanted, "{step}");
         }
@@ -254,5 +274,8 @@ mod tests {
         assert_eq!(needs("needs: [registry]", "fence: p"), "control registry");
         assert_eq!(needs("needs: [control]", "fence: p"), "control");
         assert_eq!(needs("nodes: {n: {start: process_only}}", "fence: p"), "control");
+        assert_eq!(needs("needs: [loopback]", "fence: p"), "loopback");
+        assert_eq!(needs("peers: {p: {host: '[::1]'}}", "fence: p"), "loopback");
+        assert_eq!(needs("nodes: {n: {host: 127.0.0.2}}", "fence: p"), "loopback");
     }
 }

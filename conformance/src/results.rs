@@ -2,12 +2,13 @@
 //!
 //! The file format is described in `conformance/results.md`; [`VERSION`] goes up when a reader of the old form would err.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::Delivery;
+pub use crate::deviation::{Deviation, DeviationProblem, DeviationReport, ProblemKind};
 use crate::matrix::{Class, State};
 use crate::requirement::Level;
 use crate::rung::Rung;
@@ -46,6 +47,9 @@ pub struct Results {
     /// The implementations of a run of mixed clusters; none where there is one implementation, which is `node`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub implementations: Vec<NodeFacts>,
+    /// What the file of known deviations came to, where the manifest names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviations: Option<DeviationReport>,
     /// Every requirement of the spec, judged or not.
     pub requirements: Vec<RequirementRow>,
     /// Every case that was selected, once a repetition, in the order of their ids.
@@ -85,6 +89,21 @@ pub struct RequirementRow {
     pub level: Level,
     /// Its text.
     pub text: String,
+    /// Why no case was run that judges it; none where one was, and where nobody said what the suite has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<NotRun>,
+}
+
+/// Why no case of a requirement was run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotRun {
+    /// Its cases are in the set that was not run.
+    OtherSet,
+    /// Its cases were not among those that were asked for.
+    NotSelected,
+    /// The suite has no case of it.
+    NoCase,
 }
 
 /// What became of one case.
@@ -110,6 +129,9 @@ pub struct CaseResult {
     /// The verdict, and what belongs to it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The known deviation that excuses the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Deviation>,
     /// The cells of the matrix that it exercises; none for other cases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<CellResult>,
@@ -131,7 +153,7 @@ pub enum Blamed {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,
     },
-    /// These together, by the node that each plays: it passes with the reference in the place of any of them.
+    /// These together, by the node that each plays: none breaks it where the reference plays the others.
     Combination {
         /// Implementations by node.
         nodes: BTreeMap<String, String>,
@@ -323,8 +345,12 @@ pub enum Blame {
 pub enum Conclusion {
     /// No MUST case failed: 0.
     Conforms,
-    /// A MUST case failed: 1.
+    /// No case failed but those that are known to: 0.
+    ConformsWithDeviations,
+    /// A MUST case failed that is not known to: 1.
     DoesNotConform,
+    /// What failed is known, and what is known is not all true: 1.
+    DeviationsDoNotHold,
     /// The adapter or the set-up failed: 3.
     AdapterFailed,
     /// The harness failed: 4.
@@ -336,8 +362,8 @@ impl Conclusion {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Conforms => 0,
-            Self::DoesNotConform => 1,
+            Self::Conforms | Self::ConformsWithDeviations => 0,
+            Self::DoesNotConform | Self::DeviationsDoNotHold => 1,
             Self::AdapterFailed => 3,
             Self::HarnessFailed => 4,
         }
@@ -361,14 +387,66 @@ impl Results {
             Conclusion::HarnessFailed
         } else if blamed(Blame::Adapter) {
             Conclusion::AdapterFailed
-        } else if self
-            .cases
-            .iter()
-            .any(|case| case.level == Level::Must && matches!(case.outcome, Outcome::Fail { .. }))
-        {
+        } else if self.cases.iter().any(|case| {
+            case.level == Level::Must && matches!(case.outcome, Outcome::Fail { .. }) && case.deviation.is_none()
+        }) {
             Conclusion::DoesNotConform
+        } else if self.deviations.as_ref().is_some_and(|report| !report.problems.is_empty()) {
+            Conclusion::DeviationsDoNotHold
+        } else if self.deviating() > 0 {
+            Conclusion::ConformsWithDeviations
         } else {
             Conclusion::Conforms
+        }
+    }
+
+    /// How many cases fail as they are known to.
+    #[must_use]
+    pub fn deviating(&self) -> usize {
+        let known = self.cases.iter().filter(|case| case.deviation.is_some());
+        known.map(|case| case.id.as_str()).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// Results for tests: whatever a test does not say is empty.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+
+    pub(crate) fn case(id: &str, outcome: Outcome) -> CaseResult {
+        CaseResult {
+            id: id.to_owned(),
+            title: String::new(),
+            family: "f".to_owned(),
+            level: Level::Must,
+            rung: None,
+            requirements: Vec::new(),
+            repetition: 1,
+            duration_ms: 0,
+            outcome,
+            deviation: None,
+            cells: Vec::new(),
+            nodes: BTreeMap::new(),
+            blame: None,
+        }
+    }
+
+    pub(crate) fn results(cases: Vec<CaseResult>) -> Results {
+        Results {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            started_unix_ms: 0,
+            duration_ms: 0,
+            command: String::new(),
+            filters: Vec::new(),
+            up_to: None,
+            left_out: 0,
+            delivery: Delivery::Whole,
+            node: NodeFacts::default(),
+            implementations: Vec::new(),
+            deviations: None,
+            requirements: Vec::new(),
+            cases,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::case::Case;
 use crate::cluster;
+use crate::requirement::{Requirement, Spec};
 use crate::results::{CaseResult, FORMAT, NodeFacts, RequirementRow, Results, VERSION};
 use crate::runner::{Environment, play};
 
@@ -26,6 +27,15 @@ pub struct Options {
     pub left_out: usize,
 }
 
+/// One case, and what plays its nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Play<'a> {
+    /// Who plays the nodes.
+    pub environment: &'a Environment,
+    /// What is played.
+    pub case: &'a Case,
+}
+
 /// Plays all cases; `observe` hears of each result as it comes, on the calling thread, and may end the run by returning `false`.
 ///
 /// The results hold what was played, ordered by id and repetition.
@@ -34,13 +44,25 @@ pub fn run(
     facts: NodeFacts,
     cases: &[Case],
     options: &Options,
+    observe: impl FnMut(&CaseResult) -> bool,
+) -> Results {
+    let plays: Vec<Play<'_>> = cases.iter().map(|case| Play { environment, case }).collect();
+    run_plays(environment, facts, &plays, options, observe)
+}
+
+/// Plays cases, each with nodes of its own; the rest as [`run`], with what these environments have in common taken from the first argument.
+pub fn run_plays(
+    common: &Environment,
+    facts: NodeFacts,
+    plays: &[Play<'_>],
+    options: &Options,
     mut observe: impl FnMut(&CaseResult) -> bool,
 ) -> Results {
     let start = Instant::now();
     let started_unix_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-    let queue = Mutex::new(ordered(cases, options.repeat));
+    let queue = Mutex::new(ordered(plays, options.repeat));
     let stopped = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel();
     let mut results = Vec::new();
@@ -50,7 +72,7 @@ pub fn run(
             let play_all = move || {
                 while !stopped.load(Ordering::Relaxed) {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((case, repetition)) = next else { break };
+                    let Some((Play { environment, case }, repetition)) = next else { break };
                     if sender.send(play(environment, case, repetition)).is_err() {
                         break;
                     }
@@ -68,7 +90,7 @@ pub fn run(
             results.push(result);
         }
     });
-    results.sort_by(|a, b| a.id.cmp(&b.id).then(a.repetition.cmp(&b.repetition)));
+    results.sort_by(|a, b| (&a.id, &a.nodes, a.repetition).cmp(&(&b.id, &b.nodes, b.repetition)));
     Results {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -78,29 +100,32 @@ pub fn run(
         filters: options.filters.clone(),
         up_to: None,
         left_out: options.left_out,
-        delivery: environment.delivery,
+        delivery: common.delivery,
         node: facts,
         implementations: Vec::new(),
-        requirements: environment
-            .spec
-            .requirements
-            .values()
-            .map(|requirement| RequirementRow {
-                id: requirement.id.clone(),
-                level: requirement.level,
-                text: requirement.text.clone(),
-            })
-            .collect(),
+        deviations: None,
+        requirements: requirements(&common.spec),
         cases: results,
     }
 }
 
+/// The requirements as results keep them.
+pub(crate) fn requirements(spec: &Spec) -> Vec<RequirementRow> {
+    let row = |requirement: &Requirement| RequirementRow {
+        id: requirement.id.clone(),
+        level: requirement.level,
+        text: requirement.text.clone(),
+        not_run: None,
+    };
+    spec.requirements.values().map(row).collect()
+}
+
 /// Cases that wait for timers first, so that the others run while they wait.
-fn ordered(cases: &[Case], repeat: u32) -> VecDeque<(&Case, u32)> {
+fn ordered<'a>(plays: &[Play<'a>], repeat: u32) -> VecDeque<(Play<'a>, u32)> {
     let mut queue = VecDeque::new();
     for repetition in 1..=repeat.max(1) {
-        let (waiting, others): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.waits());
-        queue.extend(waiting.into_iter().chain(others).map(|case| (case, repetition)));
+        let (waiting, others): (Vec<Play<'_>>, Vec<Play<'_>>) = plays.iter().partition(|play| play.case.waits());
+        queue.extend(waiting.into_iter().chain(others).map(|play| (play, repetition)));
     }
     queue
 }

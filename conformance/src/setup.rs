@@ -1,5 +1,6 @@
 //! Getting an implementation ready to be judged: its manifest, its build, and one probe of what it says of itself and claims to have.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -7,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::cluster::{CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, StoppedBy};
+use crate::cluster::{
+    CommandLine, ControlClient, Manifest, ManifestError, Mode, NodeProcess, Pipes, SpawnError, StoppedBy,
+};
 use crate::delivery::Delivery;
-use crate::needs::{CAPABILITIES, CONTROL, MEASURING};
+use crate::needs::{CAPABILITIES, CONTROL, LOOPBACK, MEASURING, SIGNALS};
 use crate::probe::{self, ProbeFinding};
 use crate::results::NodeFacts;
 use crate::runner::{Assignment, CodecPool, Environment, Implementation};
@@ -17,6 +20,8 @@ use crate::suite::Suite;
 
 /// How long a node may take to introduce itself.
 const PROBE: Duration = Duration::from_secs(20);
+/// The status by which shells say that they have not found a program.
+const NOT_FOUND_BY_A_SHELL: i32 = 127;
 /// How long a node may take to stop when its input ends.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -26,6 +31,14 @@ pub enum SetupError {
     /// The manifest is missing or wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A program that builds or runs it is not on this machine.
+    #[error("{name} needs a program that is not there: {reason}")]
+    Missing {
+        /// The manifest's name.
+        name: String,
+        /// Which command wants it, and the end of what that printed.
+        reason: String,
+    },
     /// The build command failed or could not be run.
     #[error("the build of {name} failed: {command}: {reason}")]
     Build {
@@ -63,6 +76,8 @@ pub struct Ready {
     pub environment: Environment,
     /// For the results.
     pub facts: NodeFacts,
+    /// The file of known deviations that the manifest names.
+    pub deviations: Option<PathBuf>,
 }
 
 /// How to get it ready.
@@ -90,13 +105,20 @@ pub fn build(manifest: &Path, target_directory: &Path) -> Result<Manifest, Setup
     let manifest = Manifest::load(manifest, target_directory)?;
     let Some(build) = &manifest.build else { return Ok(manifest) };
     let failed = |reason: String| SetupError::Build { name: manifest.name.clone(), command: build.to_string(), reason };
-    let output = build.command().stdin(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
+    let missing = |reason: String| SetupError::Missing { name: manifest.name.clone(), reason };
+    let output = build.command().stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing(format!("{build}: {error}")),
+        _ => failed(error.to_string()),
+    })?;
     if output.status.success() {
         return Ok(manifest);
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let tail: Vec<&str> = text.lines().rev().take(20).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
+    if output.status.code() == Some(NOT_FOUND_BY_A_SHELL) {
+        return Err(missing(format!("{build}\n{}", tail.join("\n"))));
+    }
     Err(failed(format!("{}\n{}", output.status, tail.join("\n"))))
 }
 
@@ -153,8 +175,9 @@ fn claims_of(options: &Options) -> Claims {
 fn examine(suite: &Suite, manifest: Manifest, options: &Options, claims: Claims) -> Result<Ready, SetupError> {
     let implementation = introduced(manifest, options, claims)?;
     let facts = implementation.facts.clone();
+    let deviations = implementation.manifest.deviations.clone();
     let environment = environment(suite, Assignment::alone(Arc::new(implementation)), options);
-    Ok(Ready { environment, facts })
+    Ok(Ready { environment, facts, deviations })
 }
 
 fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<Implementation, SetupError> {
@@ -174,7 +197,7 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
         ..NodeFacts::default()
     };
     if manifest.mode == Mode::Control {
-        introduce(&run, &mut facts).map_err(failed)?;
+        introduce(&manifest.addresses.command(&run, 0), &mut facts)?;
     } else {
         // Nobody can be asked, so the manifest is believed.
         facts.capabilities.extend(manifest.capabilities.iter().flatten().cloned());
@@ -198,8 +221,15 @@ fn introduced(manifest: Manifest, options: &Options, claims: Claims) -> Result<I
     facts.undeclared =
         all.filter(|name| !facts.capabilities.iter().any(|own| own == *name)).map(|name| (*name).to_owned()).collect();
     let mut capabilities = facts.capabilities.clone();
-    if measures() {
-        capabilities.push(MEASURING.to_owned());
+    let addresses = &manifest.addresses;
+    for (surrounding, is_there) in [
+        (MEASURING, addresses.has_processes() && measures()),
+        (SIGNALS, addresses.has_processes()),
+        (LOOPBACK, addresses.is_loopback()),
+    ] {
+        if is_there {
+            capabilities.push(surrounding.to_owned());
+        }
     }
     Ok(Implementation { manifest, run, codecs: CodecPool::default(), capabilities, facts })
 }
@@ -229,17 +259,26 @@ fn show(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), SetupError> {
     if wrong.is_empty() { Ok(()) } else { Err(SetupError::Claims { name: facts.name.clone(), findings: wrong }) }
 }
 
-fn introduce(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), String> {
-    let process = NodeProcess::spawn(run, Pipes::Control).map_err(|error| error.to_string())?;
-    let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to it")?;
-    let initialized = client.initialize(Instant::now() + PROBE).map_err(|error| error.to_string())?;
-    let stopped = process.stop(GRACE).ok_or("its process cannot be ended")?;
+fn introduce(run: &CommandLine, facts: &mut NodeFacts) -> Result<(), SetupError> {
+    let name = facts.name.clone();
+    let failed = |reason: String| SetupError::Probe { name: name.clone(), reason };
+    let process = NodeProcess::spawn(run, Pipes::Control).map_err(|error| match &error {
+        SpawnError::NotStarted { reason, .. } if reason.kind() == ErrorKind::NotFound => {
+            SetupError::Missing { name: name.clone(), reason: error.to_string() }
+        }
+        _ => failed(error.to_string()),
+    })?;
+    let client = ControlClient::attach(&process)
+        .ok_or_else(|| failed("no thread could be started to listen to it".to_owned()))?;
+    let initialized = client.initialize(Instant::now() + PROBE).map_err(|error| failed(error.to_string()))?;
+    let stopped = process.stop(GRACE).ok_or_else(|| failed("its process cannot be ended".to_owned()))?;
     if !stopped.exit.left_behind.is_empty() {
         let children: Vec<&str> = stopped.exit.left_behind.iter().map(|child| child.command.as_str()).collect();
-        return Err(format!("it ended and left processes behind: {}; end what you start", children.join(", ")));
+        let children = children.join(", ");
+        return Err(failed(format!("it ended and left processes behind: {children}; end what you start")));
     }
     if stopped.by != StoppedBy::Itself {
-        return Err(format!("it did not end within {} s of the end of its input", GRACE.as_secs()));
+        return Err(failed(format!("it did not end within {} s of the end of its input", GRACE.as_secs())));
     }
     facts.version = Some(initialized.version);
     facts.capabilities = initialized.capabilities;

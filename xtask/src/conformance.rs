@@ -1,24 +1,25 @@
 //! `cargo xtask conformance`: judge one node.
 
-use std::fs::File;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use conformance::account::account;
 use conformance::case::{Case, CaseSet};
 use conformance::delivery::Delivery;
-use conformance::report::{self, Detail};
-use conformance::results::{Outcome, Results};
+use conformance::deviation::{self, Deviations};
+use conformance::results::Results;
 use conformance::run::{self, Options};
 use conformance::rung::Rung;
 use conformance::setup;
-use conformance::suite::Selection;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use conformance::suite::{Selection, Suite};
 
+use crate::outputs::OutputArguments;
+use crate::progress::Progress;
 use crate::workspace;
 
 /// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
@@ -41,21 +42,14 @@ pub(crate) struct Arguments {
     /// How many cases are run at once [default: four a core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Write the results as JSON (conformance/results.md describes them).
-    #[arg(long, value_name = "FILE.json")]
-    results: Option<PathBuf>,
-    /// Write a JUnit report.
-    #[arg(long, value_name = "FILE.xml")]
-    junit: Option<PathBuf>,
     /// Run every case so many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeat: u32,
-    /// Show each failure in full, and not one of each kind.
-    #[arg(long)]
-    each_failure: bool,
-    /// Name the slowest cases at the end.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
-    slowest: Option<usize>,
+    /// Write the failures of this run as known deviations, to the manifest's file or this one, and excuse none (conformance/results.md describes it).
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    write_deviations: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    outputs: OutputArguments,
     /// How what scripted peers send arrives: as it is sent, byte by byte, in segments with pauses, or together with what follows.
     #[arg(long, value_name = "SCHEDULE", value_enum, default_value_t = Schedule::Whole)]
     delivery: Schedule,
@@ -133,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Found out now, not when the run is over.
-    let outputs = Outputs::open(arguments)?;
+    let outputs = arguments.outputs.open()?;
     let manifest = match &arguments.node {
         Some(path) => path.clone(),
         None => workspace::default_manifest()?,
@@ -164,15 +158,20 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(rung) = arguments.rung {
         repeat.push_str(&format!(" --rung {}", rung.number()));
     }
-    let mut results = play(arguments, &ready, &cases, left_out, repeat);
+    let known = match Known::of(arguments, &ready, &suite)? {
+        Ok(known) => known,
+        Err(code) => return Ok(code),
+    };
+    let excused = known.excused();
+    let mut results = play(arguments, &ready, &cases, left_out, repeat, excused);
     results.up_to = arguments.rung;
-    let detail = if arguments.each_failure { Detail::Each } else { Detail::OneOfAKind };
-    print!("{}", report::failures(&results, detail));
-    println!("{}", report::summary(&results).trim_end());
-    if let Some(count) = arguments.slowest {
-        slowest(&results, count);
+    account(&suite.cases, arguments.set.into(), &mut results);
+    if let Some(deviations) = excused {
+        deviation::judge(deviations, &mut results);
     }
+    arguments.outputs.print(&results);
     outputs.write(&results)?;
+    known.write(&suite, &results)?;
     Ok(ExitCode::from(results.conclusion().exit_code()))
 }
 
@@ -185,7 +184,8 @@ fn up_to(rung: Rung, cases: Vec<Case>) -> anyhow::Result<Vec<Case>> {
     Ok(kept)
 }
 
-fn list(cases: &[Case]) {
+/// One line a case: its level, its id, what it judges.
+pub(crate) fn list(cases: &[Case]) {
     // A reader such as `head` may close the pipe.
     let mut out = std::io::stdout().lock();
     for case in cases {
@@ -197,19 +197,14 @@ fn list(cases: &[Case]) {
     }
 }
 
-/// After how many cases a line is printed where there is no terminal.
-const REPORTED: u64 = 250;
-
-fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: usize, repeat: String) -> Results {
-    let total = cases.len() as u64 * u64::from(arguments.repeat);
-    let bar = ProgressBar::with_draw_target(
-        Some(total),
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {pos}/{len} {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
+fn play(
+    arguments: &Arguments,
+    ready: &setup::Ready,
+    cases: &[Case],
+    left_out: usize,
+    repeat: String,
+    known: Option<&Deviations>,
+) -> Results {
     let options = Options {
         jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
         repeat: arguments.repeat,
@@ -217,60 +212,68 @@ fn play(arguments: &Arguments, ready: &setup::Ready, cases: &[Case], left_out: u
         filters: arguments.filter.clone(),
         left_out,
     };
-    let mut failed = 0;
+    let mut progress = Progress::of(cases.len() as u64 * u64::from(arguments.repeat));
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
-        if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) {
-            failed += 1;
-            bar.suspend(|| eprintln!("not passed: {}", result.id));
-        }
-        bar.set_message(if failed == 0 { result.id.clone() } else { format!("{failed} not passed; {}", result.id) });
-        bar.inc(1);
-        // Where nobody draws a bar, a line now and then says that it goes on.
-        if bar.is_hidden() && bar.position().is_multiple_of(REPORTED) {
-            eprintln!("{} of {total} cases, {failed} not passed", bar.position());
-        }
+        progress.hears_of(result, known.is_some_and(|known| known.knows(result)));
         true
     });
-    bar.finish_and_clear();
+    progress.end();
     results
 }
 
-fn slowest(results: &Results, count: usize) {
-    let mut cases: Vec<_> = results.cases.iter().collect();
-    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
-    println!("\nslowest cases");
-    for case in cases.into_iter().take(count) {
-        println!("{:>6} ms  {}", case.duration_ms, case.id);
-    }
+/// What is known of failures: deviations that excuse them, or a file that they are to be written to.
+enum Known {
+    Nothing,
+    Excused(Deviations),
+    ToWrite { path: PathBuf, old: Option<Deviations> },
 }
 
-/// The files to write, opened before the run.
-struct Outputs {
-    results: Option<(PathBuf, File)>,
-    junit: Option<(PathBuf, File)>,
-}
-
-impl Outputs {
-    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
-        let open = |path: &Option<PathBuf>| -> anyhow::Result<Option<(PathBuf, File)>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some((path.clone(), create(path)?)))
+impl Known {
+    /// Read before the run; or what is wrong with the file printed, and the exit code for that.
+    fn of(arguments: &Arguments, ready: &setup::Ready, suite: &Suite) -> anyhow::Result<Result<Self, ExitCode>> {
+        let loaded = match (&arguments.write_deviations, &ready.deviations) {
+            (None, None) => Ok(Self::Nothing),
+            (None, Some(path)) => Deviations::load(path, suite).map(Self::Excused),
+            (Some(None), None) => bail!(
+                "the manifest names no file of deviations: add `deviations: known.yaml` to it, or say `--write-deviations=FILE`"
+            ),
+            (Some(Some(path)), _) | (Some(None), Some(path)) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if folder.is_some_and(|folder| !folder.is_dir()) {
+                    bail!("{} cannot be written: there is no such folder", path.display());
+                }
+                let old = path.exists().then(|| Deviations::read(path, suite)).transpose();
+                old.map(|old| Self::ToWrite { path: path.clone(), old })
+            }
         };
-        Ok(Self { results: open(&arguments.results)?, junit: open(&arguments.junit)? })
+        Ok(loaded.map_err(|error| {
+            for line in &error.0 {
+                eprintln!("error: {line}");
+            }
+            ExitCode::from(workspace::SETUP)
+        }))
     }
 
-    fn write(self, results: &Results) -> anyhow::Result<()> {
-        if let Some((path, file)) = self.results {
-            serde_json::to_writer_pretty(&file, results).with_context(|| format!("writing {}", path.display()))?;
+    const fn excused(&self) -> Option<&Deviations> {
+        match self {
+            Self::Excused(deviations) => Some(deviations),
+            Self::Nothing | Self::ToWrite { .. } => None,
         }
-        if let Some((path, mut file)) = self.junit {
-            let text = report::junit(results).context("making the JUnit report")?;
-            file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    }
+
+    /// Writes the file, where one is to be written, and says what is left to do.
+    fn write(&self, suite: &Suite, results: &Results) -> anyhow::Result<()> {
+        let Self::ToWrite { path, old } = self else { return Ok(()) };
+        let ids: Vec<&str> = suite.cases.iter().map(|case| case.id.as_str()).collect();
+        let written = deviation::write(old.as_ref(), results, &ids);
+        fs::write(path, &written.text).with_context(|| format!("writing {}", path.display()))?;
+        println!("{} deviations written to {}", written.entries, path.display());
+        if written.without_reason > 0 {
+            println!("{} of them have no reason yet: write it in the place of TODO", written.without_reason);
+        }
+        for id in &written.unsteady {
+            println!("not written, as it does not always fail, or not always in the same way: {id}");
         }
         Ok(())
     }
-}
-
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -14,9 +14,13 @@ mod faults;
 mod fuzz;
 mod hazards;
 mod independence;
+mod interop;
 mod matrix;
 mod new_node;
+mod outputs;
+mod progress;
 mod promises;
+mod results;
 mod scenarios;
 mod simulate;
 mod spec;
@@ -36,6 +40,8 @@ struct Cli {
 enum Command {
     /// Judge a node: run the suite and say, requirement by requirement, whether it conforms.
     Conformance(conformance::Arguments),
+    /// Run clusters of several implementations at once, and say at whose door it lies where they do not fit together.
+    Interop(interop::Arguments),
     /// Begin a node: write a skeleton in your language, or what is needed in any other.
     NewNode(new_node::Arguments),
     /// Examine an adapter alone: does it start, answer, overlap and end as spec/control.md has it?
@@ -50,6 +56,9 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Run the suite against nodes that do nothing right: none may pass a MUST case.
     Trivial(trivial::Arguments),
+    /// Put the results of shards together.
+    #[command(subcommand)]
+    Results(results::ResultsCommand),
     /// List requirement, cases and faults, or the promises that they keep; fail on a MUST without both.
     Coverage(coverage::Arguments),
     /// Golden vectors: generate, check, export, explain.
@@ -76,6 +85,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Interop(arguments) => interop::run(&arguments),
         Command::NewNode(arguments) => new_node::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
@@ -83,6 +93,7 @@ fn main() -> ExitCode {
         Command::Faults(arguments) => faults::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Trivial(arguments) => trivial::run(&arguments),
+        Command::Results(command) => results::run(&command),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Vectors(command) => vectors::run(command),
         Command::Spec(command) => spec::run(&command),

@@ -8,7 +8,7 @@ use conformance::setup::{self, Ready};
 use conformance::suite::Suite;
 
 /// The adapter or the set-up failed.
-const SETUP: u8 = 3;
+pub(crate) const SETUP: u8 = 3;
 
 /// The checkout that this command was built from.
 pub(crate) fn root() -> anyhow::Result<PathBuf> {

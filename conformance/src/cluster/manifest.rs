@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::addresses::{Addresses, DocumentAddress};
 use super::command::CommandLine;
 use crate::needs::CAPABILITIES;
 
@@ -29,6 +30,8 @@ pub struct Manifest {
     pub run: CommandLine,
     /// Whether the node speaks the control protocol.
     pub mode: Mode,
+    /// Where its nodes are, and where they find the harness.
+    pub addresses: Addresses,
     /// What it is expected to answer to `initialize`, if the manifest says so.
     pub capabilities: Option<BTreeSet<String>>,
     /// The timers that a wire-only node has; the protocol's defaults where the manifest is silent.
@@ -109,6 +112,7 @@ struct Document {
     build: Option<Vec<String>>,
     run: Vec<String>,
     directory: Option<PathBuf>,
+    address: Option<DocumentAddress>,
     capabilities: Option<BTreeSet<String>>,
     #[serde(default)]
     timers: DocumentTimers,
@@ -167,6 +171,17 @@ impl Manifest {
         } else {
             Mode::Control
         };
+        let addresses = match document.address {
+            None => Addresses::default(),
+            Some(_) if mode == Mode::WireOnly => {
+                let message = "a wire-only node is started on this machine".to_owned();
+                let hint = "; leave `address` out, or let `run` start an adapter".to_owned();
+                return Err(wrong("address", message, hint));
+            }
+            Some(address) => {
+                Addresses::read(address, &run).map_err(|message| wrong("address", message, String::new()))?
+            }
+        };
         let unknown = document.capabilities.iter().flatten().find(|name| !CAPABILITIES.contains(&name.as_str()));
         if let Some(unknown) = unknown {
             let message = format!("`{unknown}` is no capability");
@@ -190,6 +205,7 @@ impl Manifest {
             build: document.build.map(|words| command("build", words)).transpose()?,
             run,
             mode,
+            addresses,
             capabilities: document.capabilities,
             timers: document.timers.into(),
             deviations: document.deviations.map(|deviations| folder.join(deviations)),
@@ -286,6 +302,16 @@ mod tests {
     fn unknown_capabilities_are_refused() {
         let error = parse("name: n\nlanguage: C\nrun: [./n]\ncapabilities: [room]\n").unwrap_err();
         assert!(error.contains("node.yaml:4:1: `room` is no capability") && error.contains("rooms"), "{error}");
+    }
+
+    #[test]
+    fn nodes_may_be_elsewhere() {
+        let there = "name: n\nlanguage: C\nrun: [ssh, host, ./n]\naddress: {advertised: 10.0.0.2, peers: 10.0.0.1}\n";
+        assert_eq!(parse(there).unwrap().addresses.node(0).text, "10.0.0.2");
+        let error = parse(&there.replace("peers: 10.0.0.1", "peers: 0.0.0.0")).unwrap_err();
+        assert!(error.contains("node.yaml:4:1: `peers` is an address that nodes can dial"), "{error}");
+        let error = parse(&there.replace("./n", "'{name} {host} {port} {cookie_file}'")).unwrap_err();
+        assert!(error.contains("node.yaml:4:1: a wire-only node is started on this machine"), "{error}");
     }
 
     #[test]

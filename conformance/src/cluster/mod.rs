@@ -3,6 +3,7 @@
 //! What a node says on its control lines is checked here and believed nowhere: an adapter's mistake is told apart from
 //! a node's answer.
 
+mod addresses;
 mod command;
 mod control;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod wire_only;
 #[cfg(test)]
 mod tests;
 
+pub use addresses::{Addresses, Host, Processes};
 pub use command::CommandLine;
 pub use control::{CallError, ControlClient, Event, Initialized, PendingCall};
 pub(crate) use line::STACK;

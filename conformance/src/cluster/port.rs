@@ -57,6 +57,24 @@ pub fn fixed_port(host: IpAddr) -> io::Result<u16> {
     Err(last)
 }
 
+/// A port that no harness on this machine gives out again soon, for a node on another: who else has it there is not known.
+///
+/// # Errors
+/// Returns the system's error when all ports are claimed by other runs.
+pub(super) fn unprobed_port() -> io::Result<u16> {
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(port) = claimed.back_mut().and_then(|block| block.rest.next()) {
+        return Ok(port);
+    }
+    let mut block = claim()?;
+    let port = block.rest.next().ok_or_else(|| io::Error::other("a block has no ports"))?;
+    claimed.push_back(block);
+    if claimed.len() > KEPT {
+        claimed.pop_front();
+    }
+    Ok(port)
+}
+
 /// The first block from a random one on that nobody has.
 fn claim() -> io::Result<Block> {
     let random = random_bytes(2);

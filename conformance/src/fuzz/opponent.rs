@@ -1,12 +1,12 @@
 //! The node that is fuzzed over real sockets, and the peers that do it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::choices::Choices;
-use crate::cluster::{ControlClient, NodeProcess, Pipes, WireOnlyNode, WireOnlyStart};
+use crate::cluster::{ControlClient, Host, NodeProcess, Pipes, WireOnlyNode, WireOnlyStart};
 use crate::codec::{Decoded, Message, Value, decode, encode, proof};
 use crate::peer::{ClientOptions, Connection, HANDSHAKE_LIMIT, Listener, Phase as PeerPhase, Received, ServerOptions};
 use crate::runner::Environment;
@@ -22,6 +22,8 @@ pub(super) struct Opponent<'a> {
     schema: &'a Schema,
     running: Running,
     address: SocketAddr,
+    /// Where its peers are.
+    host: &'a Host,
     /// Peers have names of their own.
     peers: u32,
 }
@@ -36,11 +38,17 @@ impl<'a> Opponent<'a> {
     pub(super) fn start(environment: &'a Environment) -> Result<Self, String> {
         let deadline = Instant::now() + PATIENCE;
         let implementation = environment.implementation();
+        let addresses = environment.addresses();
         let (running, name) = if implementation.has_control() {
-            let process = NodeProcess::spawn(&implementation.run, Pipes::Control).map_err(|error| error.to_string())?;
+            let run = addresses.command(&implementation.run, 0);
+            let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| error.to_string())?;
             let client = ControlClient::attach(&process).ok_or("no thread could be started to listen to the node")?;
             client.initialize(deadline).map_err(|error| error.to_string())?;
-            let params = json!({"name": "fuzzed@127.0.0.1:0", "cookie": hex::encode(COOKIE)});
+            let name = format!("fuzzed@{}:0", addresses.node(0).text);
+            let mut params = json!({"name": name, "cookie": hex::encode(COOKIE)});
+            if addresses.bind_apart() {
+                params["listen"] = format!("{}:0", addresses.bound(0)).into();
+            }
             let answer = client.call("node.start", params, deadline).map_err(|error| error.to_string())?;
             let name = answer["name"].as_str().unwrap_or_default().to_owned();
             (Running::Control(process, client), name)
@@ -52,8 +60,8 @@ impl<'a> Opponent<'a> {
         };
         let port =
             name.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).ok_or("the node's name has no port")?;
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Ok(Self { schema: &environment.schema, running, address, peers: 0 })
+        let address = SocketAddr::new(addresses.node(0).ip, port);
+        Ok(Self { schema: &environment.schema, running, address, host: addresses.peers(), peers: 0 })
     }
 
     /// How it has ended, if it has.
@@ -71,7 +79,7 @@ impl<'a> Opponent<'a> {
     /// A name that no peer has had.
     pub(super) fn peer(&mut self) -> String {
         self.peers += 1;
-        format!("p{}@127.0.0.1:1", self.peers)
+        format!("p{}@{}:1", self.peers, self.host.text)
     }
 
     pub(super) fn dial(&self) -> Result<Connection, String> {
@@ -98,9 +106,9 @@ impl<'a> Opponent<'a> {
 
     /// Lists a name of our own, and takes the connection that the node then makes.
     pub(super) fn dialled(&mut self, session: &Connection) -> Result<(Connection, String), String> {
-        let listener = Listener::bind(IpAddr::V4(Ipv4Addr::LOCALHOST)).map_err(|error| error.to_string())?;
+        let listener = Listener::bind(self.host.ip).map_err(|error| error.to_string())?;
         self.peers += 1;
-        let name = format!("d{}@127.0.0.1:{}", self.peers, listener.address().port());
+        let name = format!("d{}@{}:{}", self.peers, self.host.text, listener.address().port());
         session.send_frame(&self.message("PEER_LIST", &json!({"peers": [{"name": name}]})));
         let deadline = Instant::now() + PATIENCE;
         let incoming = listener.accept(deadline).map_err(|error| error.to_string())?;

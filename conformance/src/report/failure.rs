@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::interop;
 use crate::delivery::Delivery;
 use crate::results::{CaseResult, Direction, Failure, NodeLog, Problem, Results, SessionTrace};
 
@@ -30,6 +31,7 @@ pub fn failure(results: &Results, case: &CaseResult, failure: &Failure) -> Strin
     if let Some(place) = &failure.place {
         line(&mut text, &format!("  step         {place}"));
     }
+    cluster(&mut text, case);
     if results.delivery != Delivery::Whole {
         line(&mut text, &format!("  delivery     {}", results.delivery));
     }
@@ -55,9 +57,20 @@ pub fn problem(case: &CaseResult, problem: &Problem) -> String {
     };
     line(&mut text, &format!("ERROR {} ({blame})", case.id));
     line(&mut text, &format!("  what         {}", problem.message));
+    cluster(&mut text, case);
     logs(&mut text, &problem.logs);
     line(&mut text, &format!("  repeat       {}", problem.repeat));
     text
+}
+
+/// Who played what, and who is blamed, where there are several implementations.
+fn cluster(text: &mut String, case: &CaseResult) {
+    if !case.nodes.is_empty() {
+        line(text, &format!("  nodes        {}", interop::cast(&case.nodes)));
+    }
+    if let Some(blamed) = &case.blame {
+        line(text, &format!("  blame        {}", interop::blamed(blamed)));
+    }
 }
 
 fn sessions(text: &mut String, sessions: &[SessionTrace]) {

@@ -1,11 +1,12 @@
-//! All that did not pass, for a person: failures of one kind stand together, and one of them in full.
+//! All that did not pass and is not known to, for a person: failures of one kind stand together, and one of them in full.
 
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 
 use super::failure::{failure, problem};
-use crate::results::{Blame, CaseResult, Cause, Outcome, Results};
+use super::interop;
+use crate::results::{Blame, Blamed, CaseResult, Cause, Outcome, Results};
 
 /// How many ids of a kind's further cases are named.
 const NAMED: usize = 12;
@@ -20,18 +21,18 @@ pub enum Detail {
 }
 
 /// What failures have in common that very likely have one cause: the requirement that was broken, and the class of the cause; or
-/// who is to blame where there is no verdict, and for what.
+/// who is to blame where there is no verdict, and for what. In mixed clusters also the node that is blamed.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Kind<'a> {
-    Failed(&'a str, Cause),
-    WithoutVerdict(u8, &'a str),
+    Failed(&'a str, Cause, Option<&'a Blamed>),
+    WithoutVerdict(u8, &'a str, Option<&'a Blamed>),
 }
 
-/// The report of everything that did not pass, as lines of text; empty where all passed.
+/// The report of everything that did not pass but known deviations, as lines of text; empty where there is nothing else.
 #[must_use]
 pub fn failures(results: &Results, detail: Detail) -> String {
     let mut kinds: IndexMap<Kind<'_>, Vec<&CaseResult>> = IndexMap::new();
-    for case in &results.cases {
+    for case in results.cases.iter().filter(|case| case.deviation.is_none()) {
         if let Some(kind) = kind(case) {
             kinds.entry(kind).or_default().push(case);
         }
@@ -51,13 +52,13 @@ pub fn failures(results: &Results, detail: Detail) -> String {
 fn kind(case: &CaseResult) -> Option<Kind<'_>> {
     match &case.outcome {
         Outcome::Pass | Outcome::Skipped { .. } => None,
-        Outcome::Fail { failure } => Some(Kind::Failed(&failure.requirement, failure.cause)),
+        Outcome::Fail { failure } => Some(Kind::Failed(&failure.requirement, failure.cause, case.blame.as_ref())),
         // Messages differ behind the case's own place and numbers; what they begin with tells enough.
         Outcome::Error { problem } => {
             let place = problem.message.find(": ").filter(|at| problem.message[..*at].contains(".yaml:"));
             let words = &problem.message[place.map_or(0, |at| at + 2)..];
             let end = words.find(|c: char| c.is_ascii_digit() || c == '`').unwrap_or(words.len());
-            Some(Kind::WithoutVerdict(u8::from(problem.blame == Blame::Harness), &words[..end]))
+            Some(Kind::WithoutVerdict(u8::from(problem.blame == Blame::Harness), &words[..end], case.blame.as_ref()))
         }
     }
 }
@@ -74,12 +75,12 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
     if others.is_empty() {
         return;
     }
-    let mut ids: IndexMap<&str, usize> = IndexMap::new();
+    let mut ids: IndexMap<String, usize> = IndexMap::new();
     for case in others {
-        *ids.entry(&case.id).or_default() += 1;
+        *ids.entry(interop::with_cast(case)).or_default() += 1;
     }
     let what = match kind {
-        Kind::Failed(requirement, cause) => format!("{requirement}, {cause}"),
+        Kind::Failed(requirement, cause, _) => format!("{requirement}, {cause}"),
         Kind::WithoutVerdict(..) => "without verdict, in the same words".to_owned(),
     };
     // Writing to a String cannot fail.
@@ -95,12 +96,9 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::delivery::Delivery;
-    use crate::requirement::Level;
-    use crate::results::{FORMAT, Failure, NodeFacts, Problem, VERSION};
+    use crate::results::sample::{case, results};
+    use crate::results::{Failure, Problem};
 
     fn failed(id: &str, requirement: &str, cause: Cause) -> CaseResult {
         let failure = Failure {
@@ -117,41 +115,6 @@ mod tests {
             repeat: String::new(),
         };
         case(id, Outcome::Fail { failure: Box::new(failure) })
-    }
-
-    fn case(id: &str, outcome: Outcome) -> CaseResult {
-        CaseResult {
-            id: id.to_owned(),
-            title: String::new(),
-            family: "f".to_owned(),
-            level: Level::Must,
-            rung: None,
-            requirements: Vec::new(),
-            repetition: 1,
-            duration_ms: 0,
-            outcome,
-            cells: Vec::new(),
-            nodes: BTreeMap::new(),
-            blame: None,
-        }
-    }
-
-    fn results(cases: Vec<CaseResult>) -> Results {
-        Results {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            started_unix_ms: 0,
-            duration_ms: 0,
-            command: String::new(),
-            filters: Vec::new(),
-            up_to: None,
-            left_out: 0,
-            delivery: Delivery::Whole,
-            node: NodeFacts::default(),
-            implementations: Vec::new(),
-            requirements: Vec::new(),
-            cases,
-        }
     }
 
     #[test]

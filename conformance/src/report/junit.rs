@@ -1,4 +1,4 @@
-//! JUnit XML, for CI systems.
+//! JUnit XML, for CI systems. A known deviation is a skipped test there, as with other test runners: it is seen, and fails nothing.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::results::{Outcome, Results};
 
-use super::failure;
+use super::{failure, interop};
 
 /// The run as JUnit XML: one suite a family.
 ///
@@ -28,6 +28,14 @@ pub fn junit(results: &Results) -> Result<String, quick_junit::SerializeError> {
                     status.set_message(format!("needs capability {missing}"));
                     status
                 }
+                Outcome::Fail { failure: reason } if let Some(known) = &case.deviation => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_type("deviation").set_message(format!(
+                        "known deviation: {} ({}, {}; {}; review {})",
+                        known.reason, reason.requirement, reason.cause, known.place, known.review
+                    ));
+                    status
+                }
                 Outcome::Fail { failure: reason } => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status
@@ -43,12 +51,21 @@ pub fn junit(results: &Results) -> Result<String, quick_junit::SerializeError> {
                 }
             };
             let name = match case.repetition {
-                1 => case.id.clone(),
-                repetition => format!("{} #{repetition}", case.id),
+                1 => interop::with_cast(case),
+                repetition => format!("{} #{repetition}", interop::with_cast(case)),
             };
             let mut test = TestCase::new(name, status);
             test.set_time(Duration::from_millis(case.duration_ms));
             suite.add_test_case(test);
+        }
+        report.add_test_suite(suite);
+    }
+    if let Some(known) = &results.deviations {
+        let mut suite = TestSuite::new("deviations");
+        for problem in &known.problems {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type(problem.kind.to_string()).set_message(problem.message.clone());
+            suite.add_test_case(TestCase::new(format!("{} {}", problem.place, problem.case), status));
         }
         report.add_test_suite(suite);
     }

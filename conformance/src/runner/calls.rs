@@ -44,6 +44,7 @@ impl Context<'_> {
         let key = self.node_key(step.node.as_deref())?;
         let params = self.params(&step.params)?;
         let method = self.name(&step.method)?;
+        let params = if method == "node.start" { self.bound_params(&key, params)? } else { params };
         let deadline = self.deadline;
         let note = self.ledger.asked(&key, &method, &params);
         let answer = self.node(&key)?.client()?.call(&method, params, deadline);

@@ -1,13 +1,13 @@
 //! The state of one case while it runs: its nodes, peers, sessions, members and names.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{ControlClient, NodeProcess, PendingCall, fixed_port};
+use crate::cluster::{Addresses, ControlClient, NodeProcess, PendingCall};
 use crate::delivery::Delivery;
 use crate::peer::{Connection, Flood, Listener, ListenerOptions, ReservedPort};
 use crate::relay::Relays;
@@ -75,6 +75,8 @@ pub(super) struct Asked {
 /// A node of the case.
 pub(super) struct Node {
     pub(super) spec: NodeSpec,
+    /// Which of the case's nodes it is, from 0: decides where it is, and where its process is started.
+    pub(super) number: usize,
     pub(super) running: Option<Running>,
     /// Its name: as asked for (port 0) until it has started, as it is afterwards.
     pub(super) name: String,
@@ -208,24 +210,29 @@ impl<'a> Context<'a> {
         for (key, spec) in &scenario.peers {
             context.add_peer(key, spec)?;
         }
-        for (key, spec) in &scenario.nodes {
+        let addresses = environment.addresses();
+        for (number, (key, spec)) in scenario.nodes.iter().enumerate() {
             let prefix = context.text_or(spec.name.as_ref(), key)?;
-            let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
+            let own = spec.host.clone().unwrap_or_else(|| addresses.node(number).text.clone());
             let cookie = context.cookie_or(spec.cookie.as_ref())?;
             let behind = match spec.relay {
                 None => None,
                 Some(_) => {
-                    let ip = loopback(&host)?;
-                    let port = fixed_port(ip).map_err(|error| no_port(&host, &error))?;
+                    let ip = context.ip(&own)?;
+                    let port = addresses.fixed_port(ip).map_err(|error| no_port(&own, &error))?;
                     Some(SocketAddr::new(ip, port))
                 }
             };
+            // Behind a relay a node is known under the relay's host.
+            let relayed = || spec.host.clone().unwrap_or_else(|| addresses.peers().text.clone());
+            let host = spec.relay.map_or(own, |_| relayed());
             let address = match (spec.relay, behind) {
                 (Some(relay), Some(behind)) => Some(context.relay(key, relay, &host, behind)?),
                 _ => None,
             };
             let node = Node {
                 spec: spec.clone(),
+                number,
                 running: None,
                 name: format!("{prefix}@{host}:{}", address.map_or(0, |address| address.port())),
                 address,
@@ -244,8 +251,8 @@ impl<'a> Context<'a> {
     /// Adds a peer with a port of its own.
     pub(super) fn add_peer(&mut self, key: &str, spec: &PeerSpec) -> StepResult {
         let prefix = self.text_or(spec.name.as_ref(), key)?;
-        let host = spec.host.clone().unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
-        let ip = loopback(&host)?;
+        let host = spec.host.clone().unwrap_or_else(|| self.addresses().peers().text.clone());
+        let ip = self.ip(&host)?;
         let failed = |error| no_port(&host, &error);
         let port = if spec.listens.unwrap_or(true) {
             let options = ListenerOptions { hangs_up: spec.hangs_up, ..ListenerOptions::default() };
@@ -272,7 +279,7 @@ impl<'a> Context<'a> {
     /// Puts a relay before a node or a peer: where it is dialled from now on.
     fn relay(&mut self, key: &str, relay: RelayMode, host: &str, behind: SocketAddr) -> StepResult<SocketAddr> {
         self.relays
-            .front(key, super::links::mode(relay), loopback(host)?, behind)
+            .front(key, super::links::mode(relay), self.ip(host)?, behind)
             .map_err(|error| Stop::Harness(format!("no relay could be put before `{key}`: {error}")))
     }
 
@@ -288,6 +295,18 @@ impl<'a> Context<'a> {
             Some(cookie) => Ok(cookie.cookie(self)?),
             None => Ok(COOKIE.as_bytes().to_vec()),
         }
+    }
+
+    pub(super) fn addresses(&self) -> &'a Addresses {
+        self.environment.addresses()
+    }
+
+    /// The address of a host that a name of this case may carry: nothing goes anywhere but where the manifest says.
+    pub(super) fn ip(&self, host: &str) -> StepResult<IpAddr> {
+        let is_loopback = self.addresses().is_loopback();
+        let which = if is_loopback { "127.x.x.x or [::1]" } else { "one of the manifest's `address`" };
+        let other = || Stop::Harness(format!("a host in a scenario is {which}, not `{host}`"));
+        self.addresses().resolve(host).ok_or_else(other)
     }
 
     pub(super) fn schema(&self) -> &'a Schema {
@@ -381,15 +400,9 @@ fn no_port(host: &str, error: &std::io::Error) -> Stop {
     Stop::Harness(format!("a port of {host} could not be taken: {error}"))
 }
 
-/// The address of a host that scenarios may name; nothing leaves the machine.
-pub(super) fn loopback(host: &str) -> StepResult<IpAddr> {
-    if host == "[::1]" {
-        return Ok(Ipv6Addr::LOCALHOST.into());
-    }
-    match host.parse::<Ipv4Addr>() {
-        Ok(ip) if ip.is_loopback() => Ok(ip.into()),
-        _ => Err(Stop::Harness(format!("a host in a scenario is 127.x.x.x or [::1], not `{host}`"))),
-    }
+/// The host in a name; empty where there is none, or no port behind it.
+pub(super) fn host_of(name: &str) -> &str {
+    name.split_once('@').and_then(|(_, rest)| rest.rsplit_once(':')).map_or("", |(host, _)| host)
 }
 
 impl Scope for Context<'_> {
@@ -421,11 +434,14 @@ impl Scope for Context<'_> {
         if let Some(node) = self.nodes.get(head) {
             object.insert("name".to_owned(), node.name.clone().into());
             object.insert("creation".to_owned(), node.creation.map_or(Value::Null, Value::from));
+            object.insert("host".to_owned(), host_of(&node.name).into());
+            object.insert("bind".to_owned(), self.addresses().bound(node.number).into());
             object.insert("port".to_owned(), node.address.map_or(Value::Null, |a| a.port().into()));
         }
         if let Some(peer) = self.peers.get(head) {
             object.insert("name".to_owned(), peer.name.clone().into());
             object.insert("creation".to_owned(), peer.creation.into());
+            object.insert("host".to_owned(), host_of(&peer.name).into());
             object.insert("port".to_owned(), peer.address.port().into());
         }
         if let Some(session) = self.sessions.get(head) {
@@ -446,19 +462,5 @@ impl Context<'_> {
             "heartbeat_timeout_ms": self.timers.heartbeat_timeout_ms,
             "handshake_timeout_ms": self.timers.handshake_timeout_ms,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn only_loopback_hosts_are_allowed() {
-        assert!(loopback("127.0.0.1").is_ok());
-        assert!(loopback("[::1]").is_ok());
-        assert!(loopback("10.0.0.1").is_err());
-        assert!(loopback("localhost").is_err());
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::Case;
+use crate::cluster::Addresses;
 use crate::delivery::Delivery;
 use crate::requirement::Spec;
 use crate::scenario::{Scenario, Timers};
@@ -55,6 +56,12 @@ impl Environment {
             handshake_timeout_ms: one.handshake_timeout_ms.max(other.handshake_timeout_ms),
         });
         longest.unwrap_or_else(|| self.implementation().timers(scenario.timers))
+    }
+
+    /// Where nodes and peers are. Implementations of one cluster share the default one's.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.implementation().manifest.addresses
     }
 
     /// How long a case may take. A node whose timers cannot be set is waited for at its own pace.

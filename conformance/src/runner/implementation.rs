@@ -38,10 +38,10 @@ impl Implementation {
         self.capabilities.iter().any(|known| known == capability)
     }
 
-    /// Starts a process that is driven by control lines.
-    pub(super) fn launch(&self) -> StepResult<(NodeProcess, ControlClient)> {
-        let process =
-            NodeProcess::spawn(&self.run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
+    /// Starts a process that is driven by control lines, for the node of that number of a case.
+    pub(super) fn launch(&self, number: usize) -> StepResult<(NodeProcess, ControlClient)> {
+        let run = self.manifest.addresses.command(&self.run, number);
+        let process = NodeProcess::spawn(&run, Pipes::Control).map_err(|error| Stop::Adapter(error.to_string()))?;
         let client = ControlClient::attach(&process)
             .ok_or_else(|| Stop::Harness("no thread could be started to listen to a node".to_owned()))?;
         Ok((process, client))

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{CallError, StartError, StoppedBy, WireOnlyNode, WireOnlyStart, fixed_port};
+use crate::cluster::{CallError, StartError, StoppedBy, WireOnlyNode, WireOnlyStart};
 use crate::peer::Close;
 use crate::results::Cause;
 use crate::scenario::{Step, Timers, Verb};
 
-use super::context::{Context, loopback};
+use super::context::{Context, host_of};
 use super::running::Running;
 use super::stop::{Broken, StepResult, Stop};
 
@@ -60,7 +60,7 @@ impl Context<'_> {
     }
 
     fn introduced_process(&mut self, key: &str, until: Instant) -> StepResult {
-        let (process, client) = self.implementation_of(key).launch()?;
+        let (process, client) = self.implementation_of(key).launch(self.node(key)?.number)?;
         client
             .initialize(until)
             .map_err(|error| Stop::Adapter(format!("`{key}` did not answer initialize: {error}")))?;
@@ -72,13 +72,18 @@ impl Context<'_> {
     fn start_in_process(&mut self, key: &str, until: Instant) -> StepResult {
         let restarts = restarts(&self.scenario.steps, key);
         let node = self.node(key)?;
-        let ip = host_of(&node.name)?;
+        let ip = self.ip(host_of(&node.name))?;
         let name = match node.address {
-            None if restarts => with_port(&node.name, fixed_port(ip).map_err(no_port)?),
+            None if restarts => with_port(&node.name, self.addresses().fixed_port(ip).map_err(no_port)?),
             _ => node.name.clone(),
         };
         let timers = node.spec.timers.or(self.scenario.timers);
-        let params = start_params(&name, node.behind, &node.cookie, timers);
+        let listen = match node.behind {
+            Some(behind) => Some(self.listen(node.number, behind.ip(), behind.port())),
+            None if self.addresses().bind_apart() => Some(self.listen(node.number, ip, port_of(&name).unwrap_or(0))),
+            None => None,
+        };
+        let params = start_params(&name, listen, &node.cookie, timers);
         let answer = node.client()?.call("node.start", params, until);
         let answer = answer.map_err(|error| match error {
             CallError::Rpc(error) => Stop::Adapter(format!("`{key}` did not start: {error}")),
@@ -87,13 +92,36 @@ impl Context<'_> {
         self.node_started(key, ip, &answer)
     }
 
+    /// What a node is told to bind, whose name does not say it.
+    fn listen(&self, number: usize, ip: IpAddr, port: u16) -> String {
+        let addresses = self.addresses();
+        if addresses.is_loopback() {
+            return SocketAddr::new(ip, port).to_string();
+        }
+        format!("{}:{port}", addresses.bound(number))
+    }
+
+    /// Parameters of a `node.start` that a scenario calls itself: where a node has to be told what to bind, it is told.
+    pub(super) fn bound_params(&self, key: &str, mut params: Value) -> StepResult<Value> {
+        if !self.addresses().bind_apart() || params.get("listen").is_some() {
+            return Ok(params);
+        }
+        let port = params.get("name").and_then(Value::as_str).and_then(port_of).unwrap_or(0);
+        let number = self.node(key)?.number;
+        let listen = format!("{}:{port}", self.addresses().bound(number));
+        if let Some(params) = params.as_object_mut() {
+            params.insert("listen".to_owned(), listen.into());
+        }
+        Ok(params)
+    }
+
     /// Keeps what a node answered to a `node.start` that a scenario called itself.
     pub(super) fn started_by_hand(&mut self, key: &str, answer: &Value) -> StepResult {
         let name = answer.get("name").and_then(Value::as_str).unwrap_or_default();
-        match host_of(name) {
-            Ok(ip) => self.node_started(key, ip, answer),
-            // A name that has no loopback host is not dialled.
-            Err(_) => Ok(()),
+        match self.addresses().resolve(host_of(name)) {
+            Some(ip) => self.node_started(key, ip, answer),
+            // A name that has another host is not dialled.
+            None => Ok(()),
         }
     }
 
@@ -108,7 +136,9 @@ impl Context<'_> {
                 .into());
         };
         let creation = answer.get("creation").and_then(Value::as_u64).and_then(|c| u8::try_from(c).ok());
-        let websocket = answer.get("websocket").and_then(Value::as_str).map(str::to_owned);
+        let number = self.node(key)?.number;
+        let websocket = answer.get("websocket").and_then(Value::as_str);
+        let websocket = websocket.map(|url| self.addresses().websocket(url, number));
         self.relays.name(&name, key);
         let node = self.node_mut(key)?;
         node.name = name;
@@ -123,7 +153,7 @@ impl Context<'_> {
         let node = self.node(key)?;
         let start = WireOnlyStart {
             label: node.name.split('@').next().unwrap_or_default().to_owned(),
-            host: host_of(&node.name)?,
+            host: self.ip(host_of(&node.name))?,
             port: node.behind.or(node.address).map(|address| address.port()),
             named_port: node.behind.and(node.address).map(|address| address.port()),
             cookie: node.cookie.clone(),
@@ -243,12 +273,12 @@ impl Context<'_> {
 }
 
 /// Parameters of `node.start`; timers that nobody set are left to the node's defaults.
-fn start_params(name: &str, listen: Option<SocketAddr>, cookie: &[u8], timers: Timers) -> Value {
+fn start_params(name: &str, listen: Option<String>, cookie: &[u8], timers: Timers) -> Value {
     let mut params = Map::new();
     params.insert("name".to_owned(), name.into());
     params.insert("cookie".to_owned(), hex::encode(cookie).into());
     if let Some(listen) = listen {
-        params.insert("listen".to_owned(), listen.to_string().into());
+        params.insert("listen".to_owned(), listen.into());
     }
     let timers = [
         ("heartbeat_interval_ms", timers.heartbeat_interval_ms),
@@ -277,11 +307,6 @@ fn restarts(steps: &[Step], key: &str) -> bool {
 
 fn no_port(error: std::io::Error) -> Stop {
     Stop::Harness(format!("no port could be found for a node: {error}"))
-}
-
-fn host_of(name: &str) -> StepResult<IpAddr> {
-    let host = name.split_once('@').and_then(|(_, rest)| rest.rsplit_once(':')).map_or("", |(host, _)| host);
-    loopback(host)
 }
 
 fn port_of(name: &str) -> Option<u16> {

@@ -40,6 +40,7 @@ pub fn play(environment: &Environment, case: &Case, repetition: u32) -> CaseResu
         repetition,
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         outcome,
+        deviation: None,
         cells,
         nodes: environment.nodes.names(&nodes),
         blame: None,

@@ -29,7 +29,7 @@ pub(super) fn judge(environment: &Environment, case: &Case, vector: &Unresolved)
         Err(wrong) => return problem(Blame::Harness, wrong.to_string(), Vec::new()),
     };
     let implementation = environment.implementation();
-    let process = match implementation.codecs.take(|| implementation.launch()) {
+    let process = match implementation.codecs.take(|| implementation.launch(0)) {
         Ok(process) => process,
         Err(Stop::Harness(message)) => return problem(Blame::Harness, message, Vec::new()),
         Err(Stop::Adapter(message)) => return problem(Blame::Adapter, message, Vec::new()),
