@@ -292,6 +292,7 @@ impl Whole {
             duration_ms: ended.saturating_sub(begun),
             command: "cargo xtask results merge".to_owned(),
             filters,
+            up_to: None,
             left_out,
             deviations: together(known, missing.is_empty()),
             requirements: self.requirements.clone(),

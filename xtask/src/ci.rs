@@ -29,6 +29,7 @@ const CHECKS: &[Check] = &[
     ("spec", "xtask", &["spec", "check"]),
     ("scenarios", "xtask", &["scenarios", "check"]),
     ("vectors", "xtask", &["vectors", "check"]),
+    ("doctor", "xtask", &["doctor"]),
     ("tests of reference and tools", "cargo", &["test", "--quiet", "--workspace", "--exclude", "conformance"]),
     (
         "tests of the harness",

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Only cases up to this rung: 0 bytes, 1 wire, 2 membership, 3 registry, 4 room, 5 process, 6 supervisor (number or name).
     #[arg(long, value_name = "N")]
     rung: Option<Rung>,
-    /// List the selected cases and run none.
+    /// List the selected cases, each with its level and its rung, and run none.
     #[arg(long)]
     list: bool,
     /// How many cases are run at once [default: four a core].
