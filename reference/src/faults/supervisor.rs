@@ -146,6 +146,12 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || strategies(Strategy::RestForOne, Strategy::OneForAll),
     },
     Fault {
+        id: "an-exit-before-its-spawn-reply-is-forgotten",
+        requirement: "SUP-12",
+        description: "A child whose EXIT comes before its SPAWN_REPLY is taken for alive.",
+        make: || Box::new(ForgottenExits::default()),
+    },
+    Fault {
         id: "children-lost-while-pending-count-twice",
         requirement: "SUP-12",
         description: "A child whose link fires while its SPAWN is pending crashes twice.",
@@ -418,6 +424,39 @@ impl Filter for Argless {
             && !self.asked.insert((spawn.requester.local, spawn.function.to_vec(), spawn.args.to_vec()))
         {
             return Some(payload::encode(&Message::Spawn(Spawn { args: &[], ..spawn })).into());
+        }
+        Some(payload)
+    }
+}
+
+/// Drops EXITs of processes that have linked themselves to the requester of a pending SPAWN of their session.
+#[derive(Default)]
+struct ForgottenExits {
+    /// Of each session the pending SPAWNs' requests and requesters.
+    pending: BTreeMap<ConnId, BTreeMap<u64, LocalId>>,
+    linked: BTreeSet<(ConnId, LocalId)>,
+}
+
+impl Filter for ForgottenExits {
+    fn frame_in(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Vec<u8>) -> Option<Vec<u8>> {
+        let pending = self.pending.entry(conn).or_default();
+        match message(&payload) {
+            Some(Message::Link(link)) if pending.values().any(|requester| *requester == link.to.local) => {
+                self.linked.insert((conn, link.from.local));
+            }
+            Some(Message::Exit(exit)) if self.linked.contains(&(conn, exit.from.local)) => return None,
+            Some(Message::SpawnReply(reply)) => {
+                pending.remove(&reply.request);
+                self.linked.retain(|(of, _)| *of != conn);
+            }
+            _ => {}
+        }
+        Some(payload)
+    }
+
+    fn frame_out(&mut self, _context: &mut Context<'_>, conn: ConnId, payload: Payload) -> Option<Payload> {
+        if let Some(Message::Spawn(spawn)) = message(&payload) {
+            self.pending.entry(conn).or_default().insert(spawn.request, spawn.requester.local);
         }
         Some(payload)
     }
