@@ -10,6 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// After how many cases a line is printed where there is no terminal.
 const REPORTED: u64 = 250;
 
+/// How many cases are named as soon as they have not passed; the report names the others.
+const NAMED: u64 = 20;
+
 /// How far a run has come.
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -35,7 +38,11 @@ impl Progress {
         let case = report::with_cast(result);
         if matches!(result.outcome, Outcome::Fail { .. } | Outcome::Error { .. }) && !is_known {
             self.failed += 1;
-            self.bar.suspend(|| eprintln!("not passed: {case}"));
+            match self.failed {
+                ..=NAMED => self.bar.suspend(|| eprintln!("not passed: {case}")),
+                number if number == NAMED + 1 => self.bar.suspend(|| eprintln!("… more: the report will name them")),
+                _ => {}
+            }
         }
         let failed = self.failed;
         self.bar.set_message(if failed == 0 { case } else { format!("{failed} not passed; {case}") });
