@@ -138,7 +138,7 @@ pub fn probe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<Rea
     examine(suite, manifest, options, claims_of(options))
 }
 
-/// Probes a built node as [`probe`] does, and believes what it claims. For nodes that lie on purpose, to prove that no case is passed by a lie.
+/// Probes a built node as [`probe()`] does, and believes what it claims. For nodes that lie on purpose, to prove that no case is passed by a lie.
 ///
 /// # Errors
 /// Returns what it did instead of starting, introducing itself and stopping.
@@ -146,7 +146,7 @@ pub fn believe(suite: &Suite, manifest: Manifest, options: &Options) -> Result<R
     examine(suite, manifest, options, Claims::Believed)
 }
 
-/// Probes a built node as [`probe`] does, for clusters of several implementations.
+/// Probes a built node as [`probe()`] does, for clusters of several implementations.
 ///
 /// # Errors
 /// Returns what it did instead.
