@@ -19,12 +19,13 @@ enum State {
     Fails(String),
 }
 
-/// The line. None where filters selected the cases, for a few cases say nothing about a rung, and where several implementations were judged together.
+/// The line. None where filters selected the cases, or a set that begins behind the lowest rung, for a few cases say nothing about a rung, and where
+/// several implementations were judged together.
 #[must_use]
 pub fn rung(results: &Results) -> Option<String> {
     if !results.filters.is_empty()
         || !results.implementations.is_empty()
-        || results.cases.iter().all(|case| case.rung.is_none())
+        || !results.cases.iter().any(|case| case.rung == Some(Rung::Bytes))
     {
         return None;
     }

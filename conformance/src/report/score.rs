@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use crate::requirement::Level;
 use crate::results::{CaseResult, NotRun, Outcome, RequirementRow, Results};
 
+/// Up to how many requirements of one reason are named; more than that are a set or a family, which the reason names.
+const NAMED: usize = 60;
+
 /// What became of one requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
@@ -67,7 +70,7 @@ pub(super) fn score(results: &Results) -> String {
     }
     // A run of a few selected cases leaves most of them open.
     if results.filters.is_empty() && results.is_of_all_rungs() && results.implementations.is_empty() {
-        for (reason, ids) in &open {
+        for (reason, ids) in open.iter().filter(|(_, ids)| ids.len() <= NAMED) {
             let _ = write!(text, "\nnot judged, {}: {}", words(reason), ids.join(" "));
         }
     }
