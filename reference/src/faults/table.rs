@@ -29,7 +29,7 @@ const FAMILIES: &[&[&[Fault]]] = &[
     &registry::TABLES,
     &resilience::TABLES,
     &room::TABLES,
-    &[supervisor::FAULTS],
+    &supervisor::TABLES,
     &[term::FAULTS],
     &[matrix::FAULTS],
     &[cluster::FAULTS],
