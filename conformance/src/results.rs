@@ -431,6 +431,22 @@ pub(crate) mod sample {
         }
     }
 
+    pub(crate) fn failure(requirement: &str, cause: Cause) -> Failure {
+        Failure {
+            requirement: requirement.to_owned(),
+            sentence: String::new(),
+            cause,
+            place: None,
+            expected: None,
+            actual: None,
+            bytes: None,
+            meanwhile: Vec::new(),
+            sessions: Vec::new(),
+            logs: Vec::new(),
+            repeat: String::new(),
+        }
+    }
+
     pub(crate) fn results(cases: Vec<CaseResult>) -> Results {
         Results {
             format: FORMAT.to_owned(),

@@ -3,7 +3,7 @@
 use super::file::Deviations;
 use super::{judge, write};
 use crate::requirement::{Level, Requirement, Spec};
-use crate::results::{Blame, CaseResult, Cause, Conclusion, Failure, Outcome, Problem, ProblemKind, Results, sample};
+use crate::results::{Blame, CaseResult, Cause, Conclusion, Outcome, Problem, ProblemKind, Results, sample};
 
 /// 2026-11-28.
 const TODAY: u64 = 1_795_824_000_000;
@@ -53,20 +53,7 @@ fn wrong(text: &str) -> String {
 }
 
 fn fail(requirement: &str, cause: Cause) -> Outcome {
-    let failure = Failure {
-        requirement: requirement.to_owned(),
-        sentence: String::new(),
-        cause,
-        place: None,
-        expected: None,
-        actual: None,
-        bytes: None,
-        meanwhile: Vec::new(),
-        sessions: Vec::new(),
-        logs: Vec::new(),
-        repeat: String::new(),
-    };
-    Outcome::Fail { failure: Box::new(failure) }
+    Outcome::Fail { failure: Box::new(sample::failure(requirement, cause)) }
 }
 
 fn known() -> Outcome {

@@ -97,23 +97,11 @@ fn others(text: &mut String, kind: &Kind<'_>, others: &[&CaseResult]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::sample::{case, results};
+    use crate::results::sample::{self, case, results};
     use crate::results::{Failure, Problem};
 
     fn failed(id: &str, requirement: &str, cause: Cause) -> CaseResult {
-        let failure = Failure {
-            requirement: requirement.to_owned(),
-            sentence: format!("what {id} saw"),
-            cause,
-            place: None,
-            expected: None,
-            actual: None,
-            bytes: None,
-            meanwhile: Vec::new(),
-            sessions: Vec::new(),
-            logs: Vec::new(),
-            repeat: String::new(),
-        };
+        let failure = Failure { sentence: format!("what {id} saw"), ..sample::failure(requirement, cause) };
         case(id, Outcome::Fail { failure: Box::new(failure) })
     }
 
