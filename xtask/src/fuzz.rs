@@ -13,9 +13,6 @@ use conformance::vectors;
 
 use crate::workspace;
 
-/// The adapter or the set-up failed.
-const SETUP: u8 = 3;
-
 /// How long each target is fuzzed where nobody says.
 const SECONDS: u64 = 5;
 
@@ -74,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(ready) => ready.environment,
         Err(error) => {
             eprintln!("error: {error}");
-            return Ok(ExitCode::from(SETUP));
+            return Ok(ExitCode::from(workspace::SETUP));
         }
     };
     let seeds = Seeds::new(&corpus);
@@ -140,7 +137,7 @@ fn conclude(outcomes: Result<Vec<Outcome>, String>) -> anyhow::Result<ExitCode> 
         Ok(outcomes) => outcomes,
         Err(message) => {
             eprintln!("error: {message}");
-            return Ok(ExitCode::from(SETUP));
+            return Ok(ExitCode::from(workspace::SETUP));
         }
     };
     let findings: Vec<&Finding> = outcomes.iter().flat_map(|outcome| &outcome.findings).collect();

@@ -62,8 +62,6 @@ const COMMAND: &str = "cargo xtask interop";
 const REFERENCE: &str = "reference";
 /// Nodes that do nothing right are in no cluster, unless somebody names them.
 const TRIVIAL: &str = "trivial";
-/// The adapter or the set-up failed.
-const SETUP: u8 = 3;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -162,7 +160,7 @@ fn field(
             }
             Err(error) => {
                 eprintln!("error: {error}");
-                return Ok(Err(ExitCode::from(SETUP)));
+                return Ok(Err(ExitCode::from(workspace::SETUP)));
             }
         }
     }
