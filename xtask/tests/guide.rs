@@ -3,23 +3,13 @@
 //! Where Python or openssl is not on this machine, it is left out, and that is said; `SNOW_REQUIRE_ALL=1` makes that a failure.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod needed;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-
-/// Whether a program that the guide uses is here.
-fn has(program: &str, question: &str) -> bool {
-    let here = Command::new(program).arg(question).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let here = here.is_ok_and(|status| status.success());
-    if !here {
-        let required = std::env::var("SNOW_REQUIRE_ALL").is_ok_and(|value| value == "1");
-        assert!(!required, "`{program}` is not on this machine, and SNOW_REQUIRE_ALL=1 asks for it");
-        eprintln!("left out: `{program}` is not on this machine");
-    }
-    here
-}
 
 /// A fenced block of the guide.
 struct Block {
@@ -94,7 +84,7 @@ fn output_is_compared_but_for_what_may_vary() {
 /// Every step of the guide, in its order: files are written, commands are run, and what they print is what the guide shows.
 #[test]
 fn the_guide_does_what_it_says() {
-    if !has("python3", "--version") || !has("openssl", "version") {
+    if !needed::program("python3", &["--version"]) || !needed::program("openssl", &["version"]) {
         return;
     }
     let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/your-node.md")).unwrap();

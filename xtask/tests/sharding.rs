@@ -2,6 +2,8 @@
 //! passes, and fails with `SNOW_REQUIRE_ALL=1`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod needed;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -97,15 +99,7 @@ fn what_does_not_belong_together_is_refused_in_one_line() {
 
 #[test]
 fn partitions_of_nextest_are_merged() {
-    let has_nextest = Command::new("cargo")
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !has_nextest {
-        assert!(std::env::var_os("SNOW_REQUIRE_ALL").is_none(), "cargo-nextest is missing: `.ci/run` installs it");
-        eprintln!("skipped: cargo-nextest is missing; `.ci/run` installs it");
+    if !needed::program("cargo", &["nextest", "--version"]) {
         return;
     }
     let (folder, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());

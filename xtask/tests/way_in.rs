@@ -3,6 +3,8 @@
 //! A skeleton whose toolchain is not on this machine is left out, and named; `SNOW_REQUIRE_ALL=1` makes that a failure.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod needed;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -26,21 +28,9 @@ fn made(language: &str, folder: &Path) {
     xtask().arg("new-node").arg(language).arg(folder).assert().code(0).stdout(contains("wrote"));
 }
 
-/// Whether the program that a skeleton is built or run with is here.
-fn has(program: &str, question: &str) -> bool {
-    let here = std::process::Command::new(program).arg(question).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let here = here.is_ok_and(|status| status.success());
-    if !here {
-        let required = std::env::var("SNOW_REQUIRE_ALL").is_ok_and(|value| value == "1");
-        assert!(!required, "`{program}` is not on this machine, and SNOW_REQUIRE_ALL=1 asks for it");
-        eprintln!("left out: `{program}` is not on this machine");
-    }
-    here
-}
-
 /// The doctor has no complaint, and rung 0 is reached.
 fn skeleton(language: &str, program: &str, question: &str) {
-    if !has(program, question) {
+    if !needed::program(program, &[question]) {
         return;
     }
     let folder = TempDir::new().unwrap();
@@ -133,7 +123,7 @@ fn rungs_are_listed_and_are_the_limit_that_they_are_said_to_be() {
 /// The transcript of control lines is what a node says that passes rung 0.
 #[test]
 fn the_transcript_is_true() {
-    if !has("python3", "--version") {
+    if !needed::program("python3", &["--version"]) {
         return;
     }
     let text = fs::read_to_string(root().join("conformance/templates/bare/transcript.txt")).unwrap();
