@@ -1,6 +1,7 @@
 //! Faults of supervisors: what they are told at their start, what they hear of their children and say to them.
 
 mod pending;
+mod plan;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,7 @@ use crate::{
     },
 };
 
-pub(super) const TABLES: [&[Fault]; 2] = [FAULTS, pending::FAULTS];
+pub(super) const TABLES: [&[Fault]; 3] = [FAULTS, pending::FAULTS, plan::FAULTS];
 
 const FAULTS: &[Fault] = &[
     Fault {
