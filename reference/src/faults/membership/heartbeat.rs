@@ -11,7 +11,10 @@ use crate::{
         table::Fault,
     },
     node::{ConnId, Input, Role, Timings},
-    wire::membership::{PING, PONG},
+    wire::{
+        membership::{PING, PONG},
+        process::SEND,
+    },
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -47,7 +50,13 @@ pub(super) const FAULTS: &[Fault] = &[
         id: "effects-on-other-sessions-are-collected",
         requirement: "MEM-30",
         description: "What a frame causes to be sent to other sessions is collected for a while, PONG or not.",
-        make: || Box::new(Collected::default()),
+        make: || Collected::of(|cause, conn, _| conn != cause),
+    },
+    Fault {
+        id: "relays-lag-behind-pong",
+        requirement: "MEM-30",
+        description: "What relays send on is collected for a while, PONG or not.",
+        make: || Collected::of(|_, _, payload| is(SEND, payload)),
     },
     Fault {
         id: "pong-waits-for-the-own-ping",

@@ -95,11 +95,17 @@ impl Filter for BehindPong {
     }
 }
 
-/// Keeps back what a frame causes to be sent to other sessions for a while.
-#[derive(Default)]
+/// Keeps back for a while what a frame causes to be sent, where `which` says so of its session, the one that the payload is for, and the payload.
 pub(super) struct Collected {
+    which: fn(ConnId, ConnId, &[u8]) -> bool,
     cause: Cause,
     late: Late,
+}
+
+impl Collected {
+    pub(super) fn of(which: fn(ConnId, ConnId, &[u8]) -> bool) -> Box<dyn Filter> {
+        Box::new(Self { which, cause: Cause::default(), late: Late::default() })
+    }
 }
 
 impl Filter for Collected {
@@ -110,7 +116,7 @@ impl Filter for Collected {
 
     fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
         match (&output, self.cause.0) {
-            (Output::Send(conn, _), Some(cause)) if *conn != cause => {
+            (Output::Send(conn, payload), Some(cause)) if (self.which)(cause, *conn, payload) => {
                 self.late.keep(context, output);
                 None
             }
