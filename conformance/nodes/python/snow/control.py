@@ -119,7 +119,7 @@ class Control:
         """Serves requests until `shutdown` or the end of input."""
         loop = asyncio.get_running_loop()
         self._input = asyncio.StreamReader(limit=LONGEST_LINE)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self._input), sys.stdin)
+        await self._connect_input(loop)
         flow = asyncio.streams.FlowControlMixin()
         transport, _ = await loop.connect_write_pipe(lambda: flow, sys.stdout)
         transport.set_write_buffer_limits(high=UNREAD)
@@ -130,6 +130,16 @@ class Control:
         await self.node.stop()
         while transport.get_write_buffer_size() and not transport.is_closing():
             await asyncio.sleep(0.01)
+
+    async def _connect_input(self, loop: asyncio.AbstractEventLoop):
+        try:  # a file or /dev/null is always ready, and the loop can't wait for it
+            loop.add_reader(sys.stdin.fileno(), lambda: None)
+        except PermissionError:
+            self._input.feed_data(sys.stdin.buffer.read())
+            self._input.feed_eof()
+        else:
+            loop.remove_reader(sys.stdin.fileno())
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self._input), sys.stdin)
 
     async def _read(self):
         while line := await self._input.readline():
