@@ -10,7 +10,7 @@ use conformance::results::Outcome;
 use conformance::run::{self, Options};
 use conformance::setup;
 
-use crate::{conformance::default_jobs, workspace};
+use crate::{cases::default_jobs, workspace};
 
 /// Times the whole suite against the reference node: one run to warm up, then as many as asked for.
 #[derive(Debug, Args)]

@@ -1,23 +1,21 @@
 //! `cargo xtask conformance`: judge one node.
 
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use conformance::account::account;
 use conformance::case::{Case, CaseSet};
-use conformance::delivery::Delivery;
 use conformance::deviation::{self, Deviations};
 use conformance::results::Results;
-use conformance::run::{self, Options};
+use conformance::run;
 use conformance::rung::Rung;
 use conformance::setup;
 use conformance::suite::{Selection, Suite};
 
+use crate::cases::{self, CaseArguments};
 use crate::outputs::OutputArguments;
 use crate::progress::Progress;
 use crate::workspace;
@@ -25,80 +23,22 @@ use crate::workspace;
 /// Exit codes: 0 conforms, 1 does not, 2 wrong usage or nothing selected, 3 the adapter or set-up failed, 4 the harness failed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Cases whose id contains this, or that judge this requirement; all cases where none is given.
-    filter: Vec<String>,
+    #[command(flatten)]
+    cases: CaseArguments,
     /// The manifest of the node to judge [default: the reference node's].
     #[arg(long, value_name = "MANIFEST")]
     node: Option<PathBuf>,
-    /// Which cases: those that are quick (two minutes), those that are slow by their nature (ten), or all. A case that is named in full is run anyway.
-    #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
-    set: Set,
     /// Only cases up to this rung: 0 bytes, 1 wire, 2 membership, 3 registry, 4 room, 5 process, 6 supervisor (number or name).
     #[arg(long, value_name = "N")]
     rung: Option<Rung>,
-    /// List the selected cases, each with its level and its rung, and run none.
-    #[arg(long)]
-    list: bool,
-    /// How many cases are run at once [default: four a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
-    /// Run every case so many times.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    repeat: u32,
     /// Write the failures of this run as known deviations, to the manifest's file or this one, and excuse none (conformance/results.md describes it).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     write_deviations: Option<Option<PathBuf>>,
     #[command(flatten)]
     outputs: OutputArguments,
-    /// How what scripted peers send arrives: as it is sent, byte by byte, in segments with pauses, or together with what follows.
-    #[arg(long, value_name = "SCHEDULE", value_enum, default_value_t = Schedule::Whole)]
-    delivery: Schedule,
     /// Plant this fault, in a node that has some (`cargo xtask faults --list`).
     #[arg(long, value_name = "ID", hide = true)]
     fault: Option<String>,
-}
-
-/// See [`CaseSet`].
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Set {
-    Quick,
-    Slow,
-    All,
-}
-
-impl From<Set> for CaseSet {
-    fn from(set: Set) -> Self {
-        match set {
-            Set::Quick => Self::Quick,
-            Set::Slow => Self::Slow,
-            Set::All => Self::All,
-        }
-    }
-}
-
-/// See [`Delivery`].
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Schedule {
-    Whole,
-    Bytes,
-    Segments,
-    Joined,
-}
-
-impl From<Schedule> for Delivery {
-    fn from(schedule: Schedule) -> Self {
-        match schedule {
-            Schedule::Whole => Self::Whole,
-            Schedule::Bytes => Self::Bytes,
-            Schedule::Segments => Self::Segments,
-            Schedule::Joined => Self::Joined,
-        }
-    }
-}
-
-/// How many cases are run at once where nobody says: most of a case is waiting.
-pub(crate) fn default_jobs() -> usize {
-    thread::available_parallelism().map_or(4, |cores| cores.get() * 4)
 }
 
 /// Runs the command.
@@ -107,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(suite) => suite,
         Err(code) => return Ok(code),
     };
-    let Selection { cases, left_out } = match suite.select(&arguments.filter, arguments.set.into()) {
+    let Selection { cases, left_out } = match suite.select(&arguments.cases.filter, arguments.cases.set.into()) {
         Ok(Selection { cases, .. }) if cases.is_empty() => bail!("the suite has no cases"),
         Ok(selection) => selection,
         Err(message) => bail!(message),
@@ -117,13 +57,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(rung) => {
             let cases = up_to(rung, cases)?;
             // What the other set has above the rung is not left out by the choice of the set.
-            let all = suite.select(&arguments.filter, CaseSet::All).map_err(anyhow::Error::msg)?.cases;
+            let all = suite.select(&arguments.cases.filter, CaseSet::All).map_err(anyhow::Error::msg)?.cases;
             let left_out = all.iter().filter(|case| case.rung() <= rung).count() - cases.len();
             (cases, left_out)
         }
     };
-    if arguments.list {
-        list(&cases);
+    if arguments.cases.list {
+        cases::list(&cases);
         return Ok(ExitCode::SUCCESS);
     }
     // Found out now, not when the run is over.
@@ -139,16 +79,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(fault) = &arguments.fault {
         repeat.push_str(&format!(" --fault {fault}"));
     }
-    match Delivery::from(arguments.delivery) {
-        Delivery::Whole => {}
-        delivery => repeat.push_str(&format!(" --delivery {delivery}")),
-    }
+    repeat.push_str(&arguments.cases.delivery_option());
     let options = setup::Options {
         manifest,
         target_directory: workspace::target_directory()?,
         fault: arguments.fault.clone(),
         repeat: repeat.clone(),
-        delivery: arguments.delivery.into(),
+        delivery: arguments.cases.delivery(),
         patience: 1.0,
     };
     let ready = match workspace::ready(&suite, &options) {
@@ -165,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let excused = known.excused();
     let mut results = play(arguments, &ready, &cases, left_out, repeat, excused);
     results.up_to = arguments.rung;
-    account(&suite.cases, arguments.set.into(), &mut results);
+    account(&suite.cases, arguments.cases.set.into(), &mut results);
     if let Some(deviations) = excused {
         deviation::judge(deviations, &mut results);
     }
@@ -184,19 +121,6 @@ fn up_to(rung: Rung, cases: Vec<Case>) -> anyhow::Result<Vec<Case>> {
     Ok(kept)
 }
 
-/// One line a case: its level, its id, what it judges.
-pub(crate) fn list(cases: &[Case]) {
-    // A reader such as `head` may close the pipe.
-    let mut out = std::io::stdout().lock();
-    for case in cases {
-        if writeln!(out, "{:<7} {}  {}  [{}]", case.level, case.rung().number(), case.id, case.requirements.join(" "))
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
 fn play(
     arguments: &Arguments,
     ready: &setup::Ready,
@@ -205,14 +129,9 @@ fn play(
     repeat: String,
     known: Option<&Deviations>,
 ) -> Results {
-    let options = Options {
-        jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
-        repeat: arguments.repeat,
-        command: [repeat].into_iter().chain(arguments.filter.iter().cloned()).collect::<Vec<_>>().join(" "),
-        filters: arguments.filter.clone(),
-        left_out,
-    };
-    let mut progress = Progress::of(cases.len() as u64 * u64::from(arguments.repeat));
+    let command = [repeat].into_iter().chain(arguments.cases.filter.iter().cloned()).collect::<Vec<_>>().join(" ");
+    let options = arguments.cases.options(command, left_out);
+    let mut progress = Progress::of(cases.len() as u64 * u64::from(arguments.cases.repeat));
     let results = run::run(&ready.environment, ready.facts.clone(), cases, &options, |result| {
         progress.hears_of(result, known.is_some_and(|known| known.knows(result)));
         true

@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !unknown.is_empty() {
         bail!("these faults break no requirement of the spec: {}", unknown.join(", "));
     }
-    let at_once = arguments.at_once.map_or_else(crate::conformance::default_jobs, usize::from);
+    let at_once = arguments.at_once.map_or_else(crate::cases::default_jobs, usize::from);
     let planting =
         Planting { suite: &suite, manifest: &manifest, path: &path, target: &target, all_cases: arguments.all_cases };
     println!("{:<44} {:<9} caught by", "fault", "breaks");

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use conformance::case::Case;
-use conformance::delivery::Delivery;
 use conformance::interop::{self, Cluster, Design, Field, Player};
 use conformance::report;
-use conformance::run::Options;
 use conformance::runner::Assignment;
 use conformance::setup::{self, SetupError};
 use conformance::suite::{Selection, Suite};
 
-use crate::conformance::{Set, default_jobs};
+use crate::cases::{self, CaseArguments};
 use crate::outputs::OutputArguments;
 use crate::progress::Progress;
 use crate::workspace;
@@ -26,8 +24,8 @@ use crate::workspace;
 /// implementations, so that every two nodes are of every pair once. Exit codes as of `conformance`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Cases whose id contains this, or that judge this requirement; all with several nodes where none is given.
-    filter: Vec<String>,
+    #[command(flatten)]
+    cases: CaseArguments,
     /// Implementations: `reference`, a folder of conformance/nodes, or the path of a manifest [default: the reference and all of
     /// conformance/nodes that can be built here].
     #[arg(long, value_name = "NODE,…", value_delimiter = ',')]
@@ -41,18 +39,6 @@ pub(crate) struct Arguments {
     /// Fail where an implementation cannot be built for want of its tools, and do not go on without it.
     #[arg(long)]
     require_all: bool,
-    /// Which cases: those that are quick, those that are slow by their nature, or all. A case that is named in full is run anyway.
-    #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
-    set: Set,
-    /// List the selected cases and run none.
-    #[arg(long)]
-    list: bool,
-    /// How many cases are run at once [default: four a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
-    /// Run every case so many times.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    repeat: u32,
     #[command(flatten)]
     outputs: OutputArguments,
 }
@@ -70,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let (cases, left_out) = selected(&suite, arguments)?;
-    if arguments.list {
-        crate::conformance::list(&cases);
+    if arguments.cases.list {
+        cases::list(&cases);
         return Ok(ExitCode::SUCCESS);
     }
     let outputs = arguments.outputs.open()?;
@@ -81,14 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let clusters = clusters(arguments, &cases, &field, &assigned)?;
-    let options = Options {
-        jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
-        repeat: arguments.repeat,
-        command: command(arguments),
-        filters: arguments.filter.clone(),
-        left_out,
-    };
-    let total = clusters.len() as u64 * u64::from(arguments.repeat);
+    let options = arguments.cases.options(command(arguments), left_out);
+    let total = clusters.len() as u64 * u64::from(arguments.cases.repeat);
     announce(&field, cases.len(), total);
     let mut progress = Progress::of(total);
     let mut results = interop::play(&field, &cases, &clusters, &options, |result| {
@@ -109,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn selected(suite: &Suite, arguments: &Arguments) -> anyhow::Result<(Vec<Case>, usize)> {
     let clusters: Vec<Case> = suite.cases.iter().filter(|case| interop::is_cluster(case)).cloned().collect();
     let suite = Suite { cases: clusters, ..suite.clone() };
-    match suite.select(&arguments.filter, arguments.set.into()) {
+    match suite.select(&arguments.cases.filter, arguments.cases.set.into()) {
         Ok(Selection { cases, left_out }) => Ok((cases, left_out)),
         Err(message) => bail!("{message} (only cases with several nodes are meant here)"),
     }
@@ -143,7 +123,7 @@ fn field(
             target_directory: workspace::target_directory()?,
             fault: None,
             repeat: COMMAND.to_owned(),
-            delivery: Delivery::Whole,
+            delivery: arguments.cases.delivery(),
             patience: 1.0,
         })
     };
@@ -175,7 +155,7 @@ fn field(
         &options(workspace::default_manifest()?)?,
     );
     let playing = (first..players.len()).collect();
-    Ok(Ok(Field { players, reference: 0, playing, common, repeat: COMMAND.to_owned() }))
+    Ok(Ok(Field { players, reference: 0, playing, common, repeat: repeated(arguments) }))
 }
 
 /// The reference, and all of conformance/nodes.
@@ -236,8 +216,14 @@ fn clusters(
     Ok(clusters)
 }
 
+/// How commands begin that repeat one of the cases.
+fn repeated(arguments: &Arguments) -> String {
+    format!("{COMMAND}{}", arguments.cases.delivery_option())
+}
+
+/// What was asked for, for the results.
 fn command(arguments: &Arguments) -> String {
-    let mut words = vec![COMMAND.to_owned()];
+    let mut words = vec![repeated(arguments)];
     let mut list = |option: &str, values: &[String]| {
         if !values.is_empty() {
             words.push(format!("{option} {}", values.join(",")));
@@ -248,7 +234,7 @@ fn command(arguments: &Arguments) -> String {
     if arguments.every {
         words.push("--every".to_owned());
     }
-    words.extend(arguments.filter.iter().map(|filter| format!("'{filter}'")));
+    words.extend(arguments.cases.filter.iter().map(|filter| format!("'{filter}'")));
     words.join(" ")
 }
 

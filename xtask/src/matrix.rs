@@ -69,8 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(ready) => ready,
         Err(code) => return Ok(code),
     };
-    let options =
-        Options { jobs: crate::conformance::default_jobs(), repeat: 1, command: repeat, filters, left_out: 0 };
+    let options = Options { jobs: crate::cases::default_jobs(), repeat: 1, command: repeat, filters, left_out: 0 };
     let results = run::run(&ready.environment, ready.facts.clone(), &cases, &options, |_| true);
     print!("{}", report::failures(&results, report::Detail::OneOfAKind));
     print!("{}", report::matrix(&results));

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use conformance::account::account;
 use conformance::merge::{self, Whole};
 
-use crate::conformance::Set;
+use crate::cases::Set;
 use crate::outputs::OutputArguments;
 use crate::workspace;
 
