@@ -27,6 +27,9 @@ const WRITE_SLICE: Duration = Duration::from_millis(50);
 /// side close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How many of the bytes that are sent beneath TLS the trace shows: enough to know them by.
+const SHOWN_BENEATH: usize = 32;
+
 /// A connection, with TLS or without. Clones are handles to the same one; when the last is dropped, it is closed and its
 /// threads end.
 #[derive(Clone)]
@@ -146,7 +149,9 @@ impl Connection {
         let shared = &self.handle.shared;
         shared.outbound.change(|outbound| {
             if outbound.push(Job::Beneath(bytes.to_vec())) {
-                shared.note(Trace::Note(format!("{} bytes sent beneath TLS", bytes.len())));
+                let begin = hex::encode(&bytes[..bytes.len().min(SHOWN_BENEATH)]);
+                let rest = if bytes.len() > SHOWN_BENEATH { "…" } else { "" };
+                shared.note(Trace::Note(format!("sent beneath TLS: {begin}{rest} ({} bytes)", bytes.len())));
             }
         });
     }
