@@ -56,7 +56,8 @@ pub fn problem(case: &CaseResult, problem: &Problem) -> String {
         crate::results::Blame::Harness => "the harness",
     };
     line(&mut text, &format!("ERROR {} ({blame})", case.id));
-    line(&mut text, &format!("  what         {}", problem.message));
+    // What the adapter is told to do stands on lines of its own.
+    line(&mut text, &format!("  what         {}", problem.message.replace('\n', "\n               ")));
     cluster(&mut text, case);
     logs(&mut text, &problem.logs);
     line(&mut text, &format!("  repeat       {}", problem.repeat));
