@@ -58,7 +58,7 @@ pub enum SetupError {
         reason: String,
     },
     /// It claims capabilities that are not there, or does not answer for them as `spec/control.md` says.
-    #[error("the adapter of {name} claims what it does not have:{}", .findings.iter().map(|finding| {
+    #[error("the adapter of {name} claims what it does not show:{}", .findings.iter().map(|finding| {
         format!("\n  `{}`: {}", finding.capability, finding.problem.as_deref().unwrap_or_default())
     }).collect::<String>())]
     Claims {

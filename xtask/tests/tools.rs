@@ -133,7 +133,7 @@ fn a_node_that_never_answers_ends_with_3() {
 #[test]
 fn an_adapter_that_claims_what_it_has_not_ends_with_3_and_each_method() {
     judge(&trivial("agree.yaml")).code(3).stdout("").stderr(
-        contains("claims what it does not have")
+        contains("claims what it does not show")
             .and(contains("`supervisor`: `supervisor.children` was answered with"))
             .and(contains("or do not claim it")),
     );

@@ -235,8 +235,8 @@ impl Doctor<'_> {
         if !problems.is_empty() {
             self.report.fail(
                 Check::Claims,
-                format!("`initialize` claims what is not there:\n{}", problems.join("\n")),
-                "claim a capability in `initialize` when all its methods are there: what is claimed is judged",
+                format!("`initialize` claims what was not shown:\n{}", problems.join("\n")),
+                "answer as spec/control.md says, or claim a capability only when all its methods are there: what is claimed is judged",
             );
             return Ok(());
         }
