@@ -10,6 +10,8 @@ use crate::schema::Phase;
 use super::context::{Context, Session};
 use super::stop::Broken;
 
+/// How many bytes of what is no frame are shown.
+const BEGINNING: usize = 32;
 /// How many frames of each session a report shows.
 const FRAMES: usize = 20;
 /// How many frames of one write a report shows.
@@ -81,6 +83,12 @@ impl Context<'_> {
     }
 
     fn received(&self, session: &Session, payload: &[u8], length: usize) -> String {
+        // Without TLS what arrives is no frame, but most often the node's part of TLS.
+        if session.connection.tls_facts().version.is_none() {
+            let begin = hex::encode(&payload[..payload.len().min(BEGINNING)]);
+            let rest = if length > BEGINNING { "…" } else { "" };
+            return format!("not within TLS: {begin}{rest} ({length} bytes)");
+        }
         if payload.len() < length {
             return format!("frame of {length} bytes, tag {:#04x}", payload.first().copied().unwrap_or_default());
         }
@@ -104,7 +112,7 @@ impl Context<'_> {
             rest = after;
         }
         if !rest.is_empty() || bytes.len() < length || texts.is_empty() {
-            return format!("{length} bytes {}", hex::encode(&bytes[..bytes.len().min(32)]));
+            return format!("{length} bytes {}", hex::encode(&bytes[..bytes.len().min(BEGINNING)]));
         }
         let more = texts.len().saturating_sub(SENT_AT_ONCE);
         texts.truncate(SENT_AT_ONCE);
