@@ -21,8 +21,8 @@ pub(crate) struct OutputArguments {
     /// Show each failure in full, and not one of each kind.
     #[arg(long)]
     each_failure: bool,
-    /// Name the slowest cases at the end.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    /// Name the slowest cases at the end, ten unless it says how many.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
     slowest: Option<usize>,
 }
 
