@@ -104,6 +104,12 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || timed(|timings| timings.heartbeat_interval /= 2),
     },
     Fault {
+        id: "pings-at-every-second-interval",
+        requirement: "MEM-33",
+        description: "PINGs are sent once in two heartbeat intervals.",
+        make: || timed(|timings| timings.heartbeat_interval *= 2),
+    },
+    Fault {
         id: "no-pings-in-accepted-sessions",
         requirement: "MEM-33",
         description: "PINGs are sent in those sessions only that the node has opened.",
@@ -150,6 +156,12 @@ pub(super) const FAULTS: &[Fault] = &[
         requirement: "MEM-35",
         description: "A peer that sends anything is taken to be alive, without PONG.",
         make: || Open::answered_by(|_, _| true),
+    },
+    Fault {
+        id: "pongs-have-twice-the-time",
+        requirement: "MEM-35",
+        description: "A PING has to be answered within twice the heartbeat timeout.",
+        make: || timed(|timings| timings.heartbeat_timeout *= 2),
     },
     Fault {
         id: "missing-pong-is-ignored-in-dialled-sessions",
