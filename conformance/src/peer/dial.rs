@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustls::ProtocolVersion;
 use socket2::{Domain, Socket, Type};
@@ -24,11 +25,18 @@ pub struct ClientOptions {
     pub server_name: Option<String>,
     /// The kernel's receive buffer in bytes, set before connecting; see [`super::ListenerOptions`].
     pub receive_buffer: Option<usize>,
+    /// How long TLS is not begun once TCP stands.
+    pub tls_after: Duration,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { versions: TlsVersion::Any, server_name: Some(SERVER_NAME.to_owned()), receive_buffer: None }
+        Self {
+            versions: TlsVersion::Any,
+            server_name: Some(SERVER_NAME.to_owned()),
+            receive_buffer: None,
+            tls_after: Duration::ZERO,
+        }
     }
 }
 
@@ -68,6 +76,8 @@ impl Connection {
     /// Connects by TCP and does the TLS handshake as the connecting side.
     pub fn dial(address: SocketAddr, options: &ClientOptions, deadline: Instant) -> Result<Self, ConnectError> {
         let stream = connect(address, options.receive_buffer, deadline)?;
+        // A stall that the scenario asks for, and no wait for anything.
+        thread::sleep(options.tls_after);
         Self::secure(stream, options, deadline, Manner::PEER)
     }
 

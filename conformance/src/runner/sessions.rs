@@ -30,18 +30,23 @@ impl Context<'_> {
     pub(super) fn connect(&mut self, step: &Connect) -> StepResult {
         let node = self.node_key(step.to.as_deref())?;
         let name = self.name(&step.session)?;
-        let connection = self.open(&node, step.tls)?;
+        let connection = self.open_late(&node, step.tls, Duration::from_millis(step.tls_after_ms))?;
         self.add_session(name, Session::new(connection, "", &node));
         Ok(())
     }
 
     pub(super) fn open(&mut self, node: &str, tls: TlsChoice) -> StepResult<Connection> {
+        self.open_late(node, tls, Duration::ZERO)
+    }
+
+    fn open_late(&mut self, node: &str, tls: TlsChoice, tls_after: Duration) -> StepResult<Connection> {
         let address =
             self.node(node)?.address.ok_or_else(|| Stop::Harness(format!("`{node}` has not been started")))?;
         let opened = match versions(tls) {
             None => Connection::dial_tcp(address, self.deadline),
             Some(versions) => {
-                Connection::dial(address, &ClientOptions { versions, ..ClientOptions::default() }, self.deadline)
+                let options = ClientOptions { versions, tls_after, ..ClientOptions::default() };
+                Connection::dial(address, &options, self.deadline)
             }
         };
         opened.map_err(|error| self.not_connected(node, &error))
@@ -111,6 +116,8 @@ impl Context<'_> {
             self.add_session(name, Session::new(connection, &peer, &node));
             return Ok(());
         };
+        // A stall that the scenario asks for, and no wait for anything.
+        thread::sleep(Duration::from_millis(step.tls_after_ms));
         let options = ServerOptions { certificate: certificate(step.certificate), versions };
         let connection = match (incoming.tls(options, self.deadline), step.tls_fails) {
             (Ok(connection), false) => connection,

@@ -67,6 +67,9 @@ pub struct Connect {
     /// TLS versions offered, or `none`.
     #[serde(default)]
     pub tls: TlsChoice,
+    /// How many milliseconds after TCP the peer begins TLS.
+    #[serde(default)]
+    pub tls_after_ms: u64,
 }
 
 /// See [`super::Verb::Handshake`].
@@ -192,6 +195,9 @@ pub struct Accept {
     /// TLS versions offered, or `none`: TCP is accepted and nothing more.
     #[serde(default)]
     pub tls: TlsChoice,
+    /// How many milliseconds after TCP the peer begins TLS.
+    #[serde(default)]
+    pub tls_after_ms: u64,
     /// The certificate presented.
     #[serde(default)]
     pub certificate: CertificateChoice,

@@ -35,6 +35,30 @@ pub(super) const FAULTS: &[Fault] = &[
         make: || never_closes(|stalled| stalled.heard.is_some_and(|heard| heard.elapsed() < Duration::from_secs(1))),
     },
     Fault {
+        id: "name-begins-the-time-anew",
+        requirement: "HS-28",
+        description: "The handshake timeout of an accepted connection begins anew when NAME has come.",
+        make: || {
+            anew(|context, input| match input {
+                Input::Frame(conn, payload) if conn.role == Role::Accepted && payload.first() == Some(&NAME) => {
+                    (context.phase(*conn) == Some(Phase::Handshake)).then_some(*conn)
+                }
+                _ => None,
+            })
+        },
+    },
+    Fault {
+        id: "tls-begins-a-dials-time-anew",
+        requirement: "HS-29",
+        description: "The handshake timeout of a dial begins anew when TLS is done.",
+        make: || {
+            anew(|_, input| match input {
+                Input::Dialled(conn) => Some(*conn),
+                _ => None,
+            })
+        },
+    },
+    Fault {
         id: "timed-out-dial-stays-open",
         requirement: "HS-29",
         description: "The caller is told that a dial has timed out, but the connection is not closed.",
@@ -106,6 +130,56 @@ impl Filter for NeverCloses {
                 None
             }
             output => Some(output),
+        }
+    }
+}
+
+/// Has a connection's handshake timeout begin anew with an input of which `begins` says so.
+fn anew(begins: fn(&Context<'_>, &Input) -> Option<ConnId>) -> Box<dyn Filter> {
+    Box::new(Anew { begins, timeout: Duration::ZERO, begun: BTreeMap::new(), late: Vec::new(), is_tick: false })
+}
+
+struct Anew {
+    begins: fn(&Context<'_>, &Input) -> Option<ConnId>,
+    timeout: Duration,
+    begun: BTreeMap<ConnId, Instant>,
+    /// Closes, and when they are done.
+    late: Vec<(Instant, Output)>,
+    is_tick: bool,
+}
+
+impl Filter for Anew {
+    fn input(&mut self, context: &mut Context<'_>, input: Input) -> Option<Input> {
+        if let Input::Start(identity) = &input {
+            self.timeout = identity.timings.handshake_timeout;
+        }
+        if let Some(conn) = (self.begins)(context, &input) {
+            self.begun.insert(conn, context.now);
+        }
+        self.is_tick = matches!(input, Input::Tick);
+        Some(input)
+    }
+
+    fn output(&mut self, context: &mut Context<'_>, output: Output) -> Option<Output> {
+        if self.is_tick
+            && let Output::Close(conn, How::Flush) = &output
+            && let Some(due) = self.begun.get(conn).map(|begun| *begun + self.timeout)
+            && due > context.now
+        {
+            self.late.push((due, output));
+            return None;
+        }
+        Some(output)
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.late.iter().map(|(due, _)| *due).min()
+    }
+
+    fn awake(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        for (_, output) in self.late.extract_if(.., |(due, _)| *due <= now) {
+            context.add_output(output);
         }
     }
 }
