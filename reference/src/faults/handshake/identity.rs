@@ -1,6 +1,10 @@
 //! Names and creations: the node's own, and those that peers claim.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::Value;
 
@@ -105,6 +109,12 @@ pub(super) const FAULTS: &[Fault] = &[
         requirement: "HS-22",
         description: "Every run of a node has creation 1.",
         make: || starts_with_creation(|| 1),
+    },
+    Fault {
+        id: "creation-is-drawn",
+        requirement: "HS-22",
+        description: "The creation is drawn from a few dozen, so that runs share one now and then.",
+        make: || starts_with_creation(|| (RandomState::new().hash_one(()) % 48 + 1) as u8),
     },
     Fault {
         id: "creation-is-the-hour",
