@@ -19,7 +19,7 @@ use crate::{
     node::{Answer, Command, ConnId, Event, GlobalPid, Input, Output, Reason, Restart, Settings, Strategy, Token},
     wire::{
         self, LocalId, Message, NodeName, Payload, WirePid,
-        process::{Exit, Spawn, SpawnReply},
+        process::{Exit, Link, Spawn, SpawnReply},
         reason::Root,
     },
 };
@@ -333,6 +333,15 @@ fn exits(edit: fn(&wire::Reason) -> Option<Root>) -> Box<dyn Filter> {
 /// Has the node read a message as if it had come.
 fn inject(context: &mut Context<'_>, conn: ConnId, message: &Message<'_>) {
     context.add_input(Input::Frame(conn, payload::encode(message)));
+}
+
+/// Answers a SPAWN with link 1 as the node would that it is for; returns whom it tells of.
+fn answer(context: &mut Context<'_>, conn: ConnId, request: u64, requester: WirePid) -> Option<WirePid> {
+    let from = WirePid::own(LocalId::new(FAR + request)?);
+    inject(context, conn, &Message::Link(Link { from, to: requester }));
+    let reply = SpawnReply { request, status: SpawnReply::SPAWNED, local: from.local.get() };
+    inject(context, conn, &Message::SpawnReply(reply));
+    Some(from)
 }
 
 /// What a child would say that obeyed this EXIT.

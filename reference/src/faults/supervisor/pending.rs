@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FAR, inject};
+use super::{answer, inject};
 use crate::{
     faults::{
         filter::{Context, Filter},
@@ -11,8 +11,8 @@ use crate::{
     },
     node::{ConnId, Input},
     wire::{
-        self, LocalId, Message, Payload, WirePid,
-        process::{Exit, Link, Spawn, SpawnReply},
+        self, LocalId, Message, Payload,
+        process::{Exit, Spawn},
         reason::Root,
     },
 };
@@ -101,12 +101,12 @@ impl Filter for CountedTwice {
             self.pending.entry(conn).or_default().insert(request, (requester.local, false));
             return Some(payload);
         }
-        let Some(local) = LocalId::new(FAR + request) else { return Some(payload) };
-        let (from, to) = (WirePid::own(local), requester);
-        inject(context, conn, &Message::Link(Link { from, to }));
-        let reply = SpawnReply { request, status: SpawnReply::SPAWNED, local: local.get() };
-        inject(context, conn, &Message::SpawnReply(reply));
-        inject(context, conn, &Message::Exit(Exit { from, to, reason: wire::Reason::from(Root::NoConnection) }));
+        let Some(from) = answer(context, conn, request, requester) else { return Some(payload) };
+        inject(
+            context,
+            conn,
+            &Message::Exit(Exit { from, to: requester, reason: wire::Reason::from(Root::NoConnection) }),
+        );
         None
     }
 }

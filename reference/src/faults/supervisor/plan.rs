@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FAR, inject};
+use super::answer;
 use crate::{
     faults::{
         filter::{Context, Filter},
@@ -10,11 +10,7 @@ use crate::{
         table::Fault,
     },
     node::ConnId,
-    wire::{
-        self, LocalId, Message, Payload, WirePid,
-        process::{Link, Spawn, SpawnReply},
-        reason::Root,
-    },
+    wire::{self, LocalId, Message, Payload, process::Spawn, reason::Root},
 };
 
 pub(super) const FAULTS: &[Fault] = &[Fault {
@@ -51,10 +47,7 @@ impl Filter for Forgetful {
                 self.stopping.entry(exit.from.local).or_default().insert((conn, exit.to.local));
             }
             Some(Message::Spawn(Spawn { request, requester, .. })) if self.forgets.remove(&requester.local) => {
-                let from = WirePid::own(LocalId::new(FAR + request)?);
-                inject(context, conn, &Message::Link(Link { from, to: requester }));
-                let reply = SpawnReply { request, status: SpawnReply::SPAWNED, local: from.local.get() };
-                inject(context, conn, &Message::SpawnReply(reply));
+                answer(context, conn, request, requester)?;
                 return None;
             }
             _ => {}
