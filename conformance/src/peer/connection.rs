@@ -14,7 +14,7 @@ use super::facts::TlsFacts;
 use super::inbound::{Closing, ClosingKind, Inbound, Phase, Ping, Received};
 use super::manner::Manner;
 use super::outbound::{Job, Outbound};
-use super::trace::{Trace, TraceEntry};
+use super::trace::{Trace, TraceEntry, shown};
 use super::{frame, reader, writer};
 use crate::watched::Watched;
 
@@ -26,9 +26,6 @@ const WRITE_SLICE: Duration = Duration::from_millis(50);
 /// How long an orderly close may still take after the last handle is gone: sending what is enqueued, and seeing the other
 /// side close.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// How many of the bytes that are sent beneath TLS the trace shows: enough to know them by.
-const SHOWN_BENEATH: usize = 32;
 
 /// A connection, with TLS or without. Clones are handles to the same one; when the last is dropped, it is closed and its
 /// threads end.
@@ -149,9 +146,7 @@ impl Connection {
         let shared = &self.handle.shared;
         shared.outbound.change(|outbound| {
             if outbound.push(Job::Beneath(bytes.to_vec())) {
-                let begin = hex::encode(&bytes[..bytes.len().min(SHOWN_BENEATH)]);
-                let rest = if bytes.len() > SHOWN_BENEATH { "…" } else { "" };
-                shared.note(Trace::Note(format!("sent beneath TLS: {begin}{rest} ({} bytes)", bytes.len())));
+                shared.note(Trace::Note(format!("sent beneath TLS: {}", shown(bytes, bytes.len()))));
             }
         });
     }

@@ -33,6 +33,7 @@ pub use inbound::{Closing, ClosingKind, Phase, Ping, Received};
 pub use listener::{AcceptError, Incoming, Listener, ListenerOptions, ServerOptions};
 pub use port::ReservedPort;
 pub use tls::TlsVersion;
+pub(crate) use trace::shown;
 pub use trace::{Trace, TraceEntry};
 
 pub(crate) use manner::Manner;

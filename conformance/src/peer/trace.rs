@@ -5,6 +5,9 @@ use std::time::Instant;
 /// How many bytes of one entry are kept. A trace is for reading; 16 MiB of filler are not.
 const KEPT: usize = 64 * 1024;
 
+/// How many bytes of what is no frame are shown: enough to know it by.
+const SHOWN: usize = 32;
+
 /// One thing that happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceEntry {
@@ -47,4 +50,11 @@ impl Trace {
 
 fn kept(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(KEPT)].to_vec()
+}
+
+/// Bytes that are no frame, for people: `length` of them, of which at least the beginning is at hand.
+pub(crate) fn shown(bytes: &[u8], length: usize) -> String {
+    let begin = hex::encode(&bytes[..bytes.len().min(SHOWN)]);
+    let rest = if length > SHOWN { "…" } else { "" };
+    format!("{begin}{rest} ({length} bytes)")
 }

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::codec;
-use crate::peer::Trace;
+use crate::peer::{Trace, shown};
 use crate::results::{Direction, NodeLog, SessionTrace, TraceLine};
 use crate::schema::Phase;
 
 use super::context::{Context, Session};
 use super::stop::Broken;
 
-/// How many bytes of what is no frame are shown.
-const BEGINNING: usize = 32;
 /// How many frames of each session a report shows.
 const FRAMES: usize = 20;
 /// How many frames of one write a report shows.
@@ -85,9 +83,7 @@ impl Context<'_> {
     fn received(&self, session: &Session, payload: &[u8], length: usize) -> String {
         // Without TLS what arrives is no frame, but most often the node's part of TLS.
         if session.connection.tls_facts().version.is_none() {
-            let begin = hex::encode(&payload[..payload.len().min(BEGINNING)]);
-            let rest = if length > BEGINNING { "…" } else { "" };
-            return format!("not within TLS: {begin}{rest} ({length} bytes)");
+            return format!("not within TLS: {}", shown(payload, length));
         }
         if payload.len() < length {
             return format!("frame of {length} bytes, tag {:#04x}", payload.first().copied().unwrap_or_default());
@@ -112,7 +108,7 @@ impl Context<'_> {
             rest = after;
         }
         if !rest.is_empty() || bytes.len() < length || texts.is_empty() {
-            return format!("{length} bytes {}", hex::encode(&bytes[..bytes.len().min(BEGINNING)]));
+            return format!("{length} bytes {}", hex::encode(&bytes[..bytes.len().min(32)]));
         }
         let more = texts.len().saturating_sub(SENT_AT_ONCE);
         texts.truncate(SENT_AT_ONCE);
