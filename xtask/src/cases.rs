@@ -11,7 +11,7 @@ use conformance::run::Options;
 /// Cases, and how to run them.
 #[derive(Debug, Args)]
 pub(crate) struct CaseArguments {
-    /// Cases whose id contains this, or that judge this requirement; all cases where none is given.
+    /// Cases whose id contains this, or that judge this requirement; all that the command runs where none is given.
     pub(crate) filter: Vec<String>,
     /// Which cases: those that are quick (two minutes), those that are slow by their nature (ten), or all. A case that is named in full is run anyway.
     #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Quick)]
